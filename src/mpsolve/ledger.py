@@ -1,0 +1,49 @@
+"""Work counts of a run: flops, bytes, messages and reductions, per phase and per number format."""
+
+from dataclasses import asdict, dataclass, field
+
+
+@dataclass
+class Counts:
+    """Work of one phase in one format, summed over the ranks that counted it."""
+
+    flops: int = 0
+    bytes: int = 0
+    messages: int = 0
+    message_bytes: int = 0
+    reductions: int = 0
+
+
+@dataclass
+class Ledger:
+    """Counters that an app passes down and every layer adds to; local to a rank until `merged`."""
+
+    counts: dict[str, dict[str, Counts]] = field(default_factory=dict)
+
+    def add(self, phase: str, format_name: str, **work: int) -> None:
+        """Add work to a phase.
+
+        Parameters
+        ----------
+        phase : str
+            For instance ``"inner"``, ``"residual"``, ``"halo"``.
+        format_name : str
+            The number format the work was done or stored in.
+        **work : int
+            Any of ``flops``, ``bytes``, ``messages``, ``message_bytes``, ``reductions``.
+        """
+        counts = self.counts.setdefault(phase, {}).setdefault(format_name, Counts())
+        for name, amount in work.items():
+            setattr(counts, name, getattr(counts, name) + int(amount))
+
+    def absorb(self, other: dict[str, dict[str, dict[str, int]]]) -> None:
+        """Add the counts of another ledger, given as the dictionary that `to_dict` returns."""
+        for phase, formats in other.items():
+            for format_name, work in formats.items():
+                self.add(phase, format_name, **work)
+
+    def to_dict(self) -> dict[str, dict[str, dict[str, int]]]:
+        """Return the counts as nested plain dictionaries: phase, format, kind of work."""
+        return {
+            phase: {name: asdict(counts) for name, counts in formats.items()} for phase, formats in self.counts.items()
+        }
