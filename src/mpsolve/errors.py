@@ -31,6 +31,10 @@ class UnknownNameError(MpsolveError):
         advice = f"; did you mean {nearest[0]!r}?" if nearest else ""
         super().__init__(f"unknown {kind} {name!r}; there are: {', '.join(self.choices)}{advice}")
 
+    def __reduce__(self):
+        """Rebuild from the parts: errors travel between ranks."""
+        return type(self), (self.kind, self.name, self.choices)
+
 
 class FormatError(MpsolveError):
     """A number format cannot hold a value, or a backend cannot compute in it."""

@@ -1,0 +1,83 @@
+# make heat   the main job on the Earth's map, in four precisions
+# make test   every check that CI runs
+# make bench  the measurements of benchmarks/, kept in benchmarks/results/
+#
+# Both make .venv first. It is made again only when pyproject.toml changes: until then nothing uses the network.
+
+PYTHON ?= python3
+RANKS ?= 8
+VENV := .venv
+BIN := $(VENV)/bin
+MPIRUN := $(BIN)/mpirun
+
+# Modules marked `ranks` in these folders run under mpirun with each of these rank counts.
+RANK_COUNTS := 1 2 3 8
+RANK_TESTS := $(wildcard tests/parallel tests/ranks tests/operators tests/solvers tests/steppers tests/models tests/records)
+
+PYTEST := $(BIN)/python -m pytest -q -rs
+
+.DELETE_ON_ERROR:
+.PHONY: heat test bench clean format lint types structure doctest unit ranks apps
+
+heat: $(VENV)/.run-installed
+	$(MPIRUN) -n $(RANKS) $(BIN)/python -m mpsolve.apps.heat --config configs/earth.toml --sweep fp64,fp32,bf16,fp16
+
+# Serial, so that `make -j test` neither mixes the output nor shares the cores.
+test: $(VENV)/.test-installed
+	@set -e; for check in format lint types structure doctest unit ranks apps; do \
+	  echo "== $$check"; $(MAKE) --no-print-directory $$check; \
+	done
+
+bench: $(VENV)/.run-installed
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf $(VENV) build src/*.egg-info .pytest_cache .ruff_cache .hypothesis
+
+# The environments. A stamp is written only after pip has succeeded.
+$(VENV)/.run-installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mpsolve needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[mpich,cpu,report]'
+	@touch $@
+
+$(VENV)/.test-installed: $(VENV)/.run-installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[mpich,cpu,report,dev]'
+	@touch $@
+
+# The checks. One thread a process: ranks and tests already fill the cores.
+format lint types structure doctest unit ranks apps: $(VENV)/.test-installed
+doctest unit ranks apps structure: export OMP_NUM_THREADS := 1
+doctest unit ranks apps structure: export OPENBLAS_NUM_THREADS := 1
+doctest unit ranks apps structure: export MKL_NUM_THREADS := 1
+doctest unit ranks apps structure: export NUMBA_NUM_THREADS := 1
+
+format:
+	$(BIN)/ruff format --check .
+
+lint:
+	$(BIN)/ruff check .
+
+# Or it would ask the network whether there is a newer version.
+types: export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+types:
+	$(BIN)/pyright
+
+structure:
+	$(PYTEST) tests/structure
+
+doctest:
+	$(PYTEST) --doctest-modules --doctest-glob=README.md src README.md
+
+unit:
+	$(PYTEST) tests --ignore=tests/structure --ignore=tests/apps
+
+# Rank 0 reports; tests/conftest.py silences the others, and ends all ranks with the report of the one that fails.
+ranks:
+	@set -e; for count in $(RANK_COUNTS); do \
+	  echo "mpirun -n $$count pytest -m ranks $(RANK_TESTS)"; \
+	  $(MPIRUN) -n $$count $(PYTEST) -p no:cacheprovider -m ranks $(RANK_TESTS); \
+	done
+
+apps:
+	$(PYTEST) tests/apps

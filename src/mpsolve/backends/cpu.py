@@ -1,0 +1,120 @@
+"""The CPU backend: point functions compiled by Numba, rows shared out to threads, stores that bypass the caches."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpsolve.backends.base import VECTOR, Backend, Input, Launch, box_size, check_box, empty_bins
+from mpsolve.errors import BackendUnavailable
+from mpsolve.field import Field
+
+#: Below this many cells a second thread costs more than it saves.
+CELLS_PER_THREAD = 1 << 14
+#: Outputs larger than this leave the caches anyway, so streaming stores save reading them first; unit: bytes.
+STREAM_BYTES = 1 << 25
+
+
+def _slabs(lo: tuple[int, ...], hi: tuple[int, ...], threads: int) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Cut a box along its first axis into at most ``threads`` slabs of almost equal height."""
+    count = max(1, min(threads, box_size(lo, hi) // CELLS_PER_THREAD, hi[0] - lo[0]))
+    cuts = [lo[0] + (hi[0] - lo[0]) * number // count for number in range(count + 1)]
+    return [((a, *lo[1:]), (b, *hi[1:])) for a, b in zip(cuts, cuts[1:], strict=False)]
+
+
+class _Compiled(Launch):
+    def __init__(self, backend, spec, outputs, inputs, lo, hi, first, key):
+        self.backend, self.spec, self.kernel, self.scalar = backend, spec, None, np.dtype(spec.compute).type
+        self.arrays = [given.storage if isinstance(given, Field) else given for given in (*outputs, *inputs)]
+        model = next(given for given in (*outputs, *inputs) if isinstance(given, Field))
+        at = tuple(start - origin for start, origin in zip(first, model.origin, strict=True))
+        self.boxes = []
+        for a, b in _slabs(lo, hi, backend.threads):
+            corners = [x + origin for corner in (a, b) for x, origin in zip(corner, model.origin, strict=True)]
+            self.boxes.append((*corners, *at, np.uint32(key)))
+
+    def __call__(self, *scalars: float) -> NDArray[np.int64]:
+        if self.kernel is None:
+            self.kernel = self.backend.compiled(self.spec, len(scalars))
+        arguments = (*self.arrays, *map(self.scalar, scalars))
+        bins = [empty_bins(len(self.spec.dots)) for _ in self.boxes]
+        calls = [(*arguments, *box, table) for box, table in zip(self.boxes, bins, strict=True)]
+        self.backend.run(self.kernel, calls)
+        return bins[0] if len(bins) == 1 else sum(bins[1:], bins[0])
+
+
+class CpuBackend(Backend):
+    """Numba on the cores of this rank."""
+
+    name = "cpu"
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+
+    def run(self, kernel: Callable, calls: Sequence[tuple]) -> None:
+        """Call a compiled kernel once per tuple of arguments, on as many threads as there are calls."""
+        if self._pool is None or len(calls) == 1:
+            for arguments in calls:
+                kernel(*arguments)
+            return
+        for future in [self._pool.submit(kernel, *arguments) for arguments in calls]:
+            future.result()
+
+    @staticmethod
+    def compiled(spec, scalars: int) -> Callable:
+        """Return the compiled loop for a specification and a number of scalars."""
+        from dataclasses import replace
+
+        from mpsolve.kernels.compile import compiled
+
+        return compiled(replace(spec, scalars=scalars))
+
+    def bind(
+        self,
+        point: Callable | None,
+        outputs: Sequence[Field],
+        inputs: Sequence[Input],
+        *,
+        lo: tuple[int, ...] | None = None,
+        hi: tuple[int, ...] | None = None,
+        dots: tuple[tuple[int, int], ...] = (),
+        rounding: str = "nearest",
+        first: tuple[int, ...] | None = None,
+        key: int = 0,
+    ) -> Launch:
+        """Compile a point function and bind it to arrays; see `Backend.bind`."""
+        from mpsolve.kernels.source import KernelSpec
+
+        fields = [given for given in (*outputs, *inputs) if isinstance(given, Field)]
+        lo, hi = check_box(fields, lo, hi)
+        formats = tuple(given.format if isinstance(given, Field) else VECTOR for given in inputs)
+        in_place = any(output.storage is given.storage for output in outputs for given in fields[len(outputs) :])
+        large = sum(output.storage.nbytes for output in outputs) > STREAM_BYTES
+        spec = KernelSpec(
+            point=point,
+            ndim=fields[0].ndim,
+            inputs=formats,
+            outputs=tuple(output.format for output in outputs),
+            dots=dots,
+            rounding=rounding,
+            stream=large and not in_place,
+        )
+        first = first if first is not None else (0,) * fields[0].ndim
+        return _Compiled(self, spec, outputs, inputs, lo, hi, first, key)
+
+
+def create(threads: int = 1) -> Backend:
+    """Return the CPU backend.
+
+    Raises
+    ------
+    BackendUnavailable
+        If Numba is not installed.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("numba") is None:
+        raise BackendUnavailable("backend 'cpu' needs Numba: pip install 'mpsolve[cpu]'; or use --backend reference")
+    return CpuBackend(threads)

@@ -1,0 +1,129 @@
+"""The reference backend: NumPy on shifted views, the oracle that every other backend is tested against."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpsolve.backends.base import Backend, Input, Launch, check_box, empty_bins
+from mpsolve.bins import accumulate
+from mpsolve.errors import FormatError
+from mpsolve.field import Field
+from mpsolve.kernels.noise_array import random_bits_array
+
+
+@dataclass(frozen=True)
+class _Index:
+    """One axis of a box in storage coordinates; adding an integer shifts it."""
+
+    axis: int
+    start: int
+    stop: int
+
+    def __add__(self, shift: int) -> "_Index":
+        return _Index(self.axis, self.start + shift, self.stop + shift)
+
+    def __sub__(self, shift: int) -> "_Index":
+        return self + (-shift)
+
+    @property
+    def range(self) -> slice:
+        return slice(self.start, self.stop)
+
+
+def _load(array: Input, *index: _Index) -> NDArray:
+    """Return the decoded box of a field, or the piece of a vector shaped to broadcast along its axis."""
+    if isinstance(array, Field):
+        return array.format.decode(array.storage[tuple(position.range for position in index)])
+    (position,) = index
+    return _Vector.along(array, position)
+
+
+class _Vector:
+    """Shapes one-dimensional arrays for a box."""
+
+    @staticmethod
+    def along(array: NDArray, position: _Index) -> NDArray:
+        """Return the piece of ``array`` for one axis; trailing axes are added when it meets a field."""
+        return array[position.range].reshape([-1 if axis == position.axis else 1 for axis in range(position.axis + 1)])
+
+
+class _Reference(Launch):
+    def __init__(self, point, outputs, inputs, lo, hi, dots, rounding, first, key):
+        self.point, self.outputs, self.inputs, self.dots = point, tuple(outputs), tuple(inputs), dots
+        self.lo, self.hi, self.rounding, self.first, self.key = lo, hi, rounding, first, key
+        fields = [given for given in (*outputs, *inputs) if isinstance(given, Field)]
+        self.fields, self.compute = fields, np.result_type(*(field.format.compute for field in fields))
+        ends = zip(fields[0].origin, lo, hi, strict=True)
+        self.index = tuple(_Index(axis, o + a, o + b) for axis, (o, a, b) in enumerate(ends))
+
+    def __call__(self, *scalars: float) -> NDArray[np.int64]:
+        if self.point is not None:
+            self._store(tuple(self.compute.type(scalar) for scalar in scalars))
+        bins = empty_bins(len(self.dots))
+        for number, (left, right) in enumerate(self.dots):
+            pair = [self.fields[side] for side in (left, right)]
+            decoded = [side.format.decode(side.region(self.lo, self.hi)).astype(np.float64) for side in pair]
+            with np.errstate(all="ignore"):
+                accumulate(decoded[0] * decoded[1], bins[number])
+        return bins
+
+    def _store(self, scalars: tuple) -> None:
+        shape = tuple(max(position.stop - position.start, 0) for position in self.index)
+        with np.errstate(all="ignore"):
+            values = self.point(self._loader(len(shape)), self.inputs, scalars, *self.index)
+        values = values if isinstance(values, tuple) else (values,)
+        wide = [np.broadcast_to(value, shape) for value in values]
+        for number, (field, value) in enumerate(zip(self.outputs, wide, strict=True)):
+            if value.dtype != field.format.compute and value.dtype != self.compute:
+                raise FormatError(f"{self.point.__name__} computed in {value.dtype}, not in {self.compute}")
+            field.region(self.lo, self.hi)[...] = self._encoded(field, number, value)
+
+    @staticmethod
+    def _loader(ndim: int) -> Callable:
+        def load(array, *index):
+            values = _load(array, *index)
+            return values.reshape(values.shape + (1,) * (ndim - values.ndim)) if len(index) == 1 else values
+
+        return load
+
+    def _encoded(self, field: Field, number: int, value: NDArray) -> NDArray:
+        if self.rounding != "stochastic" or field.format.bits > 16:
+            return field.format.encode(value)
+        starts = tuple(start + at for start, at in zip(self.lo, self.first, strict=True))
+        bits = random_bits_array(self.key, number, starts, value.shape)
+        return field.format.encode(value.astype(np.float32), rounding="stochastic", random_bits=bits)
+
+
+class ReferenceBackend(Backend):
+    """NumPy, one thread, no compilation."""
+
+    name = "reference"
+
+    def __init__(self) -> None:
+        self.threads = 1
+
+    def bind(
+        self,
+        point: Callable | None,
+        outputs: Sequence[Field],
+        inputs: Sequence[Input],
+        *,
+        lo: tuple[int, ...] | None = None,
+        hi: tuple[int, ...] | None = None,
+        dots: tuple[tuple[int, int], ...] = (),
+        rounding: str = "nearest",
+        first: tuple[int, ...] | None = None,
+        key: int = 0,
+    ) -> Launch:
+        """Bind a point function to arrays; see `Backend.bind`."""
+        fields = [given for given in (*outputs, *inputs) if isinstance(given, Field)]
+        lo, hi = check_box(fields, lo, hi)
+        first = first if first is not None else (0,) * fields[0].ndim
+        return _Reference(point, outputs, inputs, lo, hi, dots, rounding, first, key)
+
+
+def create(threads: int = 1) -> Backend:
+    """Return the reference backend; it uses one thread whatever is asked."""
+    return ReferenceBackend()

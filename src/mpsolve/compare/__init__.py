@@ -1,0 +1,1 @@
+"""Put finished runs side by side; reads records only and never starts MPI."""

@@ -1,0 +1,1 @@
+"""How a point function becomes a compiled loop: element access, number codecs, sums, generated sources."""

@@ -1,0 +1,194 @@
+"""Write the source of a compiled loop around a point function: the text is also the key of the kernel cache."""
+
+import inspect
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mpsolve.formats.base import Format
+
+#: A plain one-dimensional compute array, indexed by one storage index.
+VECTOR = "vector"
+#: Elements of a row that are computed, summed and streamed together: they stay in the first-level cache.
+CHUNK = 1024
+
+_INDEX = ("i", "j", "k")
+
+
+@dataclass(frozen=True)
+class KernelSpec:
+    """What a compiled loop is made from.
+
+    Attributes
+    ----------
+    point : callable or None
+        ``point(load, arrays, scalars, *index)``, self-contained: it uses its arguments only; None for sums alone.
+    ndim : int
+        Number of grid axes, 1 to 3.
+    inputs : tuple of Format or "vector"
+        Storage of each input array.
+    outputs : tuple of Format
+        Storage of each output field.
+    scalars : int
+        Number of scalar arguments.
+    dots : tuple of (int, int)
+        Pairs of fields, outputs numbered first, whose products are summed row by row.
+    rounding : str
+        ``"nearest"`` or ``"stochastic"``.
+    stream : bool
+        Write outputs past the caches.
+    """
+
+    point: Callable | None
+    ndim: int
+    inputs: tuple
+    outputs: tuple[Format, ...]
+    scalars: int = 0
+    dots: tuple[tuple[int, int], ...] = ()
+    rounding: str = "nearest"
+    stream: bool = False
+
+    @property
+    def field_formats(self) -> tuple[Format, ...]:
+        """Formats of all fields, outputs first; vectors are left out."""
+        return (*self.outputs, *(given for given in self.inputs if given != VECTOR))
+
+    @property
+    def compute(self) -> str:
+        """Name of the compute type of scalars and vectors: FP64 if any field is FP64, else FP32."""
+        wide = any(format.name == "fp64" for format in self.field_formats)
+        return "float64" if wide else "float32"
+
+
+def point_source(point: Callable) -> str:
+    """Return the text of a point function, renamed to ``point``."""
+    text = textwrap.dedent(inspect.getsource(point))
+    return text[text.index("def ") :].replace(f"def {point.__name__}(", "def point(", 1)
+
+
+def _array_type(format: Format | str, ndim: int, compute: str) -> str:
+    if format == VECTOR:
+        return f"types.{compute}[::1]"
+    assert isinstance(format, Format)
+    return f"types.{format.storage.name}[{', '.join([':'] * (ndim - 1) + ['::1'])}]"
+
+
+def _signature(spec: KernelSpec) -> str:
+    """Numba signature: outputs, inputs, scalars, box, first global index, key of the noise, sums."""
+    parts = [_array_type(format, spec.ndim, spec.compute) for format in (*spec.outputs, *spec.inputs)]
+    parts += [f"types.{spec.compute}"] * spec.scalars
+    parts += ["types.intp"] * (3 * spec.ndim) + ["types.uint32", "types.int64[:, :, ::1]"]
+    return f"types.void({', '.join(parts)})"
+
+
+def _names(prefix: str, count: int) -> list[str]:
+    return [f"{prefix}{number}" for number in range(count)]
+
+
+def _tuple(parts) -> str:
+    return f"({', '.join(parts)},)" if parts else "()"
+
+
+def _header(spec: KernelSpec) -> list[str]:
+    lines = [
+        "from numba import njit, types",
+        "import numpy as np",
+        "from mpsolve.precision import get_format",
+        "from mpsolve.kernels import codecs, memory, noise, sums",
+        "",
+        f"decode = codecs.decoder({_tuple([f'get_format({f.name!r})' for f in spec.field_formats])})",
+    ]
+    encoder = "stochastic_encoder" if spec.rounding == "stochastic" else "encoder"
+    lines += [f"encode{n} = codecs.{encoder}(get_format({f.name!r}))" for n, f in enumerate(spec.outputs)]
+    lines += ["element, set_element = memory.element, memory.set_element", ""]
+    lines += ["@njit(nogil=True)", "def load(array, *index):", "    return decode(element(array, index))", ""]
+    if spec.point is not None:
+        lines += ["@njit(nogil=True)", point_source(spec.point), ""]
+    return lines
+
+
+def _loops(spec: KernelSpec) -> tuple[list[str], str]:
+    """Open the loops over the rows and the chunks of a row; return the lines and the indent inside."""
+    lines, indent = [], "    "
+    for axis in range(spec.ndim - 1):
+        lines.append(f"{indent}for {_INDEX[axis]} in range(lo{axis}, hi{axis}):")
+        indent += "    "
+    last = spec.ndim - 1
+    lines.append(f"{indent}for first in range(lo{last} // {CHUNK} * {CHUNK}, hi{last}, {CHUNK}):")
+    indent += "    "
+    lines.append(f"{indent}start, stop = max(first, lo{last}), min(first + {CHUNK}, hi{last})")
+    return lines, indent
+
+
+def _encoded(spec: KernelSpec, number: int, value: str) -> str:
+    if spec.rounding != "stochastic":
+        return f"encode{number}({value})"
+    index = ", ".join(f"{_INDEX[axis]} + at{axis}" for axis in range(spec.ndim))
+    return f"encode{number}({value}, noise.random_bits(key, {number}, ({index},)))"
+
+
+def _stores(spec: KernelSpec, indent: str) -> list[str]:
+    """The innermost loop: compute each point and store it, in place or into the row buffers."""
+    index = ", ".join(_INDEX[: spec.ndim])
+    last = _INDEX[spec.ndim - 1]
+    arrays, scalars = _tuple(_names("a", len(spec.inputs))), _tuple(_names("c", spec.scalars))
+    lines = [f"{indent}for {last} in range(start, stop):"]
+    lines.append(f"{indent}    value = point(load, {arrays}, {scalars}, {index})")
+    for number in range(len(spec.outputs)):
+        value = "value" if len(spec.outputs) == 1 else f"value[{number}]"
+        target = f"buffer{number}, ({last} - first,)" if spec.stream else f"o{number}, ({index},)"
+        lines.append(f"{indent}    set_element({target}, {_encoded(spec, number, value)})")
+    if spec.stream:
+        row = "0"
+        for axis in range(spec.ndim - 1):
+            row = f"({row} + {_INDEX[axis]}) * o0.shape[{axis + 1}]"
+        for number in range(len(spec.outputs)):
+            flat = f"({row} + start), ({row} + stop), buffer{number}, ({row} + first)"
+            lines.append(f"{indent}memory.stream_row(flat{number}, {flat})")
+    return lines
+
+
+def _sum_lines(spec: KernelSpec, indent: str) -> list[str]:
+    """Sum the products of each pair over the chunk: first the largest magnitude, then the three bins."""
+    names = (*_names("o", len(spec.outputs)), *[f"a{n}" for n, f in enumerate(spec.inputs) if f != VECTOR])
+    index, last = ", ".join(_INDEX[: spec.ndim]), _INDEX[spec.ndim - 1]
+    lines = []
+    for number, (left, right) in enumerate(spec.dots):
+        product = f"np.float64(load({names[left]}, {index})) * np.float64(load({names[right]}, {index}))"
+        lines += [
+            f"{indent}largest = 0",
+            f"{indent}for {last} in range(start, stop):",
+            f"{indent}    largest = max(largest, sums.bits_of({product}) & 0x7FFFFFFFFFFFFFFF)",
+            f"{indent}top = sums.top_bin_of_bits(table[{number}], largest)",
+            f"{indent}if top >= 0:",
+            f"{indent}    unit = sums.inverse_unit(top)",
+            f"{indent}    high = middle = low = 0",
+            f"{indent}    for {last} in range(start, stop):",
+            f"{indent}        rest = ({product}) * unit",
+            f"{indent}        shifted = rest + sums.MAGIC",
+            f"{indent}        high += sums.bits_of(shifted) - sums.MAGIC_BITS",
+            f"{indent}        rest = (rest - (shifted - sums.MAGIC)) * sums.SCALE",
+            f"{indent}        shifted = rest + sums.MAGIC",
+            f"{indent}        middle += sums.bits_of(shifted) - sums.MAGIC_BITS",
+            f"{indent}        rest = (rest - (shifted - sums.MAGIC)) * sums.SCALE",
+            f"{indent}        low += sums.bits_of(rest + sums.MAGIC) - sums.MAGIC_BITS",
+            f"{indent}    sums.fill_bins(table[{number}], top, high, middle, low)",
+        ]
+    return lines
+
+
+def kernel_source(spec: KernelSpec) -> str:
+    """Return the whole module: codecs, ``point``, and ``kernel`` compiled for one signature."""
+    axes = range(spec.ndim)
+    arguments = [*_names("o", len(spec.outputs)), *_names("a", len(spec.inputs)), *_names("c", spec.scalars)]
+    arguments += [f"lo{n}" for n in axes] + [f"hi{n}" for n in axes] + [f"at{n}" for n in axes] + ["key", "table"]
+    lines = [*_header(spec), f"@njit({_signature(spec)}, nogil=True, cache=True)"]
+    lines += [f"def kernel({', '.join(arguments)}):", "    memory.wide_vectors()"]
+    if spec.stream:
+        for number, format in enumerate(spec.outputs):
+            lines.append(f"    raw{number} = np.empty({CHUNK} + memory.LINE, np.{format.storage.name})")
+            lines.append(f"    buffer{number} = raw{number}[memory.misfit(raw{number}):]")
+            lines.append(f"    flat{number} = o{number}.reshape(o{number}.size)")
+    opened, indent = _loops(spec)
+    lines += [*opened, *(_stores(spec, indent) if spec.outputs else ()), *_sum_lines(spec, indent)]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,1 @@
+"""The models: fields, units, tendency and invariants of what mpsolve can run."""

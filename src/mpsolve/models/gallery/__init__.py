@@ -1,0 +1,1 @@
+"""Problems with known answers; every file but base.py is an entry."""

@@ -1,0 +1,1 @@
+"""Operators on grid functions; every file but base.py is an entry."""

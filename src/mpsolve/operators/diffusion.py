@@ -1,0 +1,298 @@
+"""Diffusion with reaction in flux form: A u = reaction u - sum over faces of c (u_neighbour - u)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpsolve.errors import ShapeError
+from mpsolve.field import Field
+from mpsolve.formats.base import Format
+from mpsolve.operators.base import Operator
+from mpsolve.parallel.cartesian import Cartesian
+from mpsolve.parallel.halo import Halo
+from mpsolve.parallel.reductions import combine, maximum
+from mpsolve.parallel.space import Space
+
+#: Blocks with fewer cells are computed in one piece after the exchange: cutting them up costs more than it hides.
+OVERLAP_CELLS = 1 << 16
+PERIODIC, DIRICHLET, NEUMANN = "periodic", "dirichlet", "neumann"
+
+
+def uniform_2d(load, a, c, i, j):
+    """p b + q A u where face coefficients depend on their own axis only; a = (u, b, fx, fy), c = (p, q, reaction)."""
+    u, b, fx, fy = a
+    p, q, reaction = c
+    centre = load(u, i, j)
+    flux = load(fx, i) * (load(u, i - 1, j) - centre) + load(fx, i + 1) * (load(u, i + 1, j) - centre)
+    flux = flux + (load(fy, j) * (load(u, i, j - 1) - centre) + load(fy, j + 1) * (load(u, i, j + 1) - centre))
+    return p * load(b, i, j) + q * (reaction * centre - flux)
+
+
+def uniform_3d(load, a, c, i, j, k):
+    """p b + q A u where face coefficients depend on their own axis only; a = (u, b, fx, fy, fz), c = (p, q, reaction)."""
+    u, b, fx, fy, fz = a
+    p, q, reaction = c
+    centre = load(u, i, j, k)
+    flux = load(fx, i) * (load(u, i - 1, j, k) - centre) + load(fx, i + 1) * (load(u, i + 1, j, k) - centre)
+    flux = flux + (load(fy, j) * (load(u, i, j - 1, k) - centre) + load(fy, j + 1) * (load(u, i, j + 1, k) - centre))
+    flux = flux + (load(fz, k) * (load(u, i, j, k - 1) - centre) + load(fz, k + 1) * (load(u, i, j, k + 1) - centre))
+    return p * load(b, i, j, k) + q * (reaction * centre - flux)
+
+
+def varying_2d(load, a, c, i, j):
+    """p b + q A u with a coefficient per face and cell; a = (u, b, fx, fy, reaction), c = (p, q)."""
+    u, b, fx, fy, reaction = a
+    p, q = c
+    centre = load(u, i, j)
+    flux = load(fx, i, j) * (load(u, i - 1, j) - centre) + load(fx, i + 1, j) * (load(u, i + 1, j) - centre)
+    flux = flux + (load(fy, i, j) * (load(u, i, j - 1) - centre) + load(fy, i, j + 1) * (load(u, i, j + 1) - centre))
+    return p * load(b, i, j) + q * (load(reaction, i, j) * centre - flux)
+
+
+def varying_3d(load, a, c, i, j, k):
+    """p b + q A u with a coefficient per face and cell; a = (u, b, fx, fy, fz, reaction), c = (p, q)."""
+    u, b, fx, fy, fz, reaction = a
+    p, q = c
+    centre = load(u, i, j, k)
+    flux = load(fx, i, j, k) * (load(u, i - 1, j, k) - centre) + load(fx, i + 1, j, k) * (load(u, i + 1, j, k) - centre)
+    flux = flux + load(fy, i, j, k) * (load(u, i, j - 1, k) - centre)
+    flux = flux + load(fy, i, j + 1, k) * (load(u, i, j + 1, k) - centre)
+    flux = flux + load(fz, i, j, k) * (load(u, i, j, k - 1) - centre)
+    flux = flux + load(fz, i, j, k + 1) * (load(u, i, j, k + 1) - centre)
+    return p * load(b, i, j, k) + q * (load(reaction, i, j, k) * centre - flux)
+
+
+POINTS = {(2, True): uniform_2d, (3, True): uniform_3d, (2, False): varying_2d, (3, False): varying_3d}
+
+
+@dataclass(frozen=True, eq=False)
+class Coefficients:
+    """FP64 coefficients of a diffusion operator.
+
+    Attributes
+    ----------
+    faces : tuple of ndarray
+        Per axis, the coefficients of the faces, the low face of the first cell first. Uniform: one-dimensional and
+        global, of length n + 1 along the axis. Varying: local blocks with one more entry along the axis.
+    reaction : float or ndarray
+        The reaction; a number if uniform, else of the local shape.
+    """
+
+    faces: tuple[NDArray[np.float64], ...]
+    reaction: float | NDArray[np.float64]
+
+    @property
+    def uniform(self) -> bool:
+        """Whether face coefficients depend on their own axis only."""
+        return self.faces[0].ndim == 1
+
+    def shifted(self, mass: float | NDArray[np.float64], weight: float) -> Coefficients:
+        """Return the coefficients of ``mass + weight A``: the matrix of an implicit step."""
+        return Coefficients(tuple(weight * face for face in self.faces), mass + weight * self.reaction)
+
+
+def uniform_coefficients(
+    shape: Sequence[int], spacing: Sequence[float], sides: Sequence[tuple[str, str]], conductivity: float, reaction: float
+) -> Coefficients:
+    """Return the coefficients of ``reaction u - div(conductivity grad u)`` on cells of equal size.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Global cells per axis.
+    spacing : sequence of float
+        Cell size per axis.
+    sides : sequence of (str, str)
+        Low and high side of each axis: ``"periodic"``, ``"dirichlet"`` (value on the face, half a cell away, hence
+        twice the coefficient) or ``"neumann"`` (no flux, hence 0).
+    conductivity, reaction : float
+        In the units of spacing**2 / time and 1 / time.
+    """
+    weight = {PERIODIC: 1.0, DIRICHLET: 2.0, NEUMANN: 0.0}
+    faces = []
+    for cells, width, (low, high) in zip(shape, spacing, sides, strict=True):
+        face = np.full(cells + 1, conductivity / width**2)
+        face[0] *= weight[low]
+        face[-1] *= weight[high]
+        faces.append(face)
+    return Coefficients(tuple(faces), float(reaction))
+
+
+class Diffusion(Operator):
+    """Diffusion with reaction on the blocks of a Cartesian grid.
+
+    Ghosts beyond a physical side stay zero: a Dirichlet side with value g adds ``c g`` to the right-hand side, see
+    `side_source`.
+
+    Parameters
+    ----------
+    grid : Cartesian
+        The division of the grid; 2 or 3 axes.
+    space : Space
+        Vectors of the grid's local shape with a halo of at least 1.
+    coefficients : Coefficients
+        FP64 coefficients.
+    format : Format
+        Format in which varying coefficients are stored; uniform ones are kept in the compute type.
+    scale : float
+        The coefficients are divided by this power of two.
+    halo_format : Format, optional
+        Narrower format of the halo messages.
+    """
+
+    def __init__(
+        self,
+        grid: Cartesian,
+        space: Space,
+        coefficients: Coefficients,
+        format: Format,
+        *,
+        scale: float = 1.0,
+        halo_format: Format | None = None,
+    ) -> None:
+        if grid.ndim not in (2, 3):
+            raise ShapeError(f"diffusion needs a grid of 2 or 3 axes, not {grid.ndim}")
+        self.grid, self.space, self.format, self.scale, self.halo_format = grid, space, format, scale, halo_format
+        self.coefficients = coefficients
+        self._fields = [] if coefficients.uniform else self._stored()
+        self.norm = self._bound() / scale
+
+    def _stored(self) -> list[Field]:
+        """Encode the varying coefficients: each face at the index of the cell above it, then the reaction."""
+        stored = []
+        for axis, face in enumerate(self.coefficients.faces):
+            field = self.space.zeros(self.format)
+            high = tuple(n + (other == axis) for other, n in enumerate(self.grid.shape))
+            field.region((0,) * self.grid.ndim, high)[...] = self.format.encode(face / self.scale)
+            stored.append(field)
+        reaction = np.broadcast_to(self.coefficients.reaction, self.grid.shape)
+        return [*stored, self.space.zeros(self.format).set(reaction / self.scale)]
+
+    def _bound(self) -> float:
+        """Bound the infinity norm row by row (Gershgorin); a face on a physical side has no neighbour to count."""
+        rows = np.abs(self.coefficients.reaction)
+        for axis, face in enumerate(self.coefficients.faces):
+            size = np.abs(face) * 2
+            if not self.grid.periodic[axis]:
+                self._halve_sides(size, axis)
+            along = axis if face.ndim > 1 else 0
+            pairs = np.delete(size, -1, along) + np.delete(size, 0, along)
+            rows = rows + (pairs if face.ndim > 1 else float(np.max(pairs, initial=0.0)))
+        return maximum(self.space.comm, float(np.max(rows, initial=0.0)))
+
+    def _halve_sides(self, size: NDArray, axis: int) -> None:
+        """Halve the entries of the faces on physical sides, in place; varying faces are local, uniform ones global."""
+        along = axis if size.ndim > 1 else 0
+        whole = size.ndim == 1
+        here = (whole or self.grid.lo[axis] == 0, whole or self.grid.hi[axis] == self.grid.global_shape[axis])
+        for end, present in zip((0, -1), here, strict=True):
+            if present:
+                size[tuple(end if n == along else slice(None) for n in range(size.ndim))] /= 2
+
+    def _vectors(self, fields: Sequence[Field]) -> list[NDArray]:
+        """Return uniform face coefficients, laid out by storage index, in the compute type of these fields."""
+        wide = any(field.format.compute == np.float64 for field in fields)
+        vectors = []
+        for axis, face in enumerate(self.coefficients.faces):
+            vector = np.zeros(fields[0].storage.shape[axis] + 1, np.float64 if wide else np.float32)
+            start, cells = fields[0].origin[axis], self.grid.shape[axis]
+            vector[start : start + cells + 1] = face[self.grid.lo[axis] : self.grid.hi[axis] + 1] / self.scale
+            vectors.append(vector)
+        return vectors
+
+    def affine(
+        self, output: Field, u: Field, b: Field | None = None, *, dots: tuple[tuple[int, int], ...] = (), phase: str
+    ) -> Callable[[float, float], NDArray[np.float64]]:
+        """Bind ``output = p b + q A u``; see `Operator.affine`. The interior overlaps the halo exchange."""
+        extra = self._vectors([output, u]) if self.coefficients.uniform else self._fields
+        inputs = (u, b if b is not None else u, *extra)
+        point = POINTS[self.grid.ndim, self.coefficients.uniform]
+        halo = Halo(self.grid, [u], width=1, format=self.halo_format, ledger=self.space.ledger)
+        backend = self.space.backend
+        inner, shell = self._parts(halo)
+        inside = [backend.bind(point, [output], inputs, lo=lo, hi=hi, dots=dots) for lo, hi in inner]
+        outside = [backend.bind(point, [output], inputs, lo=lo, hi=hi, dots=dots) for lo, hi in shell]
+        reaction = (float(self.coefficients.reaction) / self.scale,) if self.coefficients.uniform else ()
+        work = self._work(output, u, b, len(dots))
+
+        def call(p: float, q: float) -> NDArray[np.float64]:
+            halo.start()
+            bins = [launch(p, q, *reaction) for launch in inside]
+            halo.finish()
+            bins += [launch(p, q, *reaction) for launch in outside]
+            self.space.ledger.add(phase, output.format.name, **work)
+            return combine(self.space.comm, sum(bins[1:], bins[0])) if dots else bins[0]
+
+        return call
+
+    def _parts(self, halo: Halo):
+        """Cut the block into boxes that need no ghosts and boxes that do; small blocks are not cut."""
+        zero, shape = (0,) * self.grid.ndim, self.grid.shape
+        if halo.messages == 0 or np.prod(shape) < OVERLAP_CELLS or min(shape) < 3:
+            return [], [(zero, shape)]
+        lo, hi = list(zero), list(shape)
+        shell = []
+        for axis in range(self.grid.ndim):
+            if self.grid.ranks_per_axis[axis] == 1 and not self.grid.periodic[axis]:
+                continue
+            shell.append((tuple(lo), tuple(lo[axis] + 1 if n == axis else end for n, end in enumerate(hi))))
+            shell.append((tuple(hi[axis] - 1 if n == axis else start for n, start in enumerate(lo)), tuple(hi)))
+            lo[axis], hi[axis] = lo[axis] + 1, hi[axis] - 1
+        return [(tuple(lo), tuple(hi))], shell
+
+    def _work(self, output: Field, u: Field, b: Field | None, dots: int) -> dict[str, int]:
+        """Count one application: 6 flops per axis and 4 more per cell, each array moved once."""
+        cells = int(np.prod(self.grid.shape))
+        arrays = [output, u, *([b] if b is not None and b is not u else []), *self._fields]
+        flops = cells * (6 * self.grid.ndim + 4 + 2 * dots)
+        return {"flops": flops, "bytes": cells * sum(x.format.itemsize for x in arrays), "reductions": int(dots > 0)}
+
+    def in_format(self, format: Format) -> Diffusion:
+        """Return the operator in a format, scaled so that the norm is about 1; see `Operator.in_format`."""
+        scale = 2.0 ** int(np.frexp(self.norm * self.scale)[1]) if self.norm > 0 else 1.0
+        return Diffusion(self.grid, self.space, self.coefficients, format, scale=scale, halo_format=self.halo_format)
+
+    def inverse_diagonal(self) -> NDArray[np.float64] | None:
+        """Return 1 / diagonal of varying coefficients; None for uniform ones, whose diagonal is almost constant."""
+        if self.coefficients.uniform:
+            return None
+        diagonal = np.array(np.broadcast_to(self.coefficients.reaction, self.grid.shape))
+        for axis, face in enumerate(self.coefficients.faces):
+            diagonal += np.take(face, range(self.grid.shape[axis]), axis)
+            diagonal += np.take(face, range(1, self.grid.shape[axis] + 1), axis)
+        return self.scale / diagonal
+
+
+def side_source(
+    grid: Cartesian, coefficients: Coefficients, values: Sequence[tuple[float, float]]
+) -> NDArray[np.float64]:
+    """Return what fixed values on the sides add to the right-hand side: the face coefficient times the value.
+
+    Parameters
+    ----------
+    grid : Cartesian
+        The division of the grid.
+    coefficients : Coefficients
+        Those of the operator.
+    values : sequence of (float, float)
+        Value on the low and high side of each axis; without effect on Neumann and periodic sides.
+
+    Returns
+    -------
+    ndarray, local shape
+    """
+    source = np.zeros(grid.shape)
+    for axis, pair in enumerate(values):
+        if grid.periodic[axis]:
+            continue
+        face = coefficients.faces[axis]
+        at_side = (grid.lo[axis] == 0, grid.hi[axis] == grid.global_shape[axis])
+        for end, value, here in zip((0, -1), pair, at_side, strict=True):
+            if here:
+                layer = tuple(end if n == axis else slice(None) for n in range(grid.ndim))
+                source[layer] += np.take(face, end, axis if face.ndim > 1 else 0) * value
+    return source

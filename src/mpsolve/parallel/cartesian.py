@@ -1,0 +1,375 @@
+"""Divide a grid of 1, 2 or 3 dimensions among any number of ranks, with the least halo surface."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mpsolve.errors import ShapeError
+from mpsolve.parallel.launch import agree
+
+if TYPE_CHECKING:
+    from mpi4py.MPI import Intracomm
+
+# Blocks travel to and from rank 0 in slabs of at most this many bytes, so that rank 0 needs little beside the array.
+SLAB_BYTES = 1 << 26
+
+# Tag of the messages of `Cartesian.gather` and `Cartesian.scatter`.
+SLAB_TAG = 7100
+
+
+@dataclass(frozen=True)
+class Cartesian:
+    """The block of a global grid that belongs to this rank; make one with `Cartesian.create`.
+
+    Attributes
+    ----------
+    comm : mpi4py.MPI.Intracomm
+        All its ranks hold a block; the last axis runs fastest through the ranks.
+    global_shape : tuple of int
+        Cells along each axis of the whole grid.
+    periodic : tuple of bool
+        Axes whose last cell is the neighbour of the first.
+    ranks_per_axis : tuple of int
+        Number of blocks along each axis; their product is the number of ranks.
+    coordinates : tuple of int
+        Which block along each axis this rank holds.
+    lo, hi : tuple of int
+        This rank holds the global cells ``lo[axis] <= index < hi[axis]``.
+    """
+
+    comm: Intracomm
+    global_shape: tuple[int, ...]
+    periodic: tuple[bool, ...]
+    ranks_per_axis: tuple[int, ...]
+    coordinates: tuple[int, ...]
+    lo: tuple[int, ...]
+    hi: tuple[int, ...]
+
+    @classmethod
+    def create(
+        cls,
+        comm: Intracomm,
+        global_shape: Sequence[int],
+        periodic: Sequence[bool],
+        *,
+        halo: int = 1,
+        ranks_per_axis: Sequence[int] | None = None,
+        split: Sequence[bool] | None = None,
+    ) -> Cartesian:
+        """Divide a grid among the ranks of ``comm`` (local: every rank computes the same division).
+
+        Parameters
+        ----------
+        comm : mpi4py.MPI.Intracomm
+            The ranks.
+        global_shape : sequence of int
+            Cells along each of 1, 2 or 3 axes.
+        periodic : sequence of bool
+            Which axes are periodic.
+        halo : int
+            Width of the widest halo that will be exchanged; no block becomes thinner.
+        ranks_per_axis : sequence of int, optional
+            Number of blocks along each axis, 0 where it is free; all free by default.
+        split : sequence of bool, optional
+            Which axes may be cut at all; all by default.
+
+        Returns
+        -------
+        Cartesian
+            The division with the least surface between blocks; blocks differ by at most one cell along an axis.
+
+        Raises
+        ------
+        ShapeError
+            If there is no such division; the message says which number of ranks or which grid would do.
+
+        Examples
+        --------
+        >>> from mpsolve.parallel import launch
+        >>> comm = launch.start()
+        >>> grid = Cartesian.create(comm, (64, 128), (False, True))
+        >>> grid.global_shape, grid.gather(np.zeros(grid.shape)).shape
+        ((64, 128), (64, 128))
+        """
+        shape = tuple(int(cells) for cells in global_shape)
+        wanted = _check_request(shape, periodic, halo, ranks_per_axis, split)
+        rank_grid = choose_rank_grid(comm.size, shape, periodic, halo, wanted)
+        coordinates = tuple(int(place) for place in np.unravel_index(comm.rank, rank_grid))
+        lo, hi = _block(shape, rank_grid, coordinates)
+        return cls(comm, shape, tuple(bool(p) for p in periodic), rank_grid, coordinates, lo, hi)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.global_shape)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Local shape: cells of this rank's block along each axis."""
+        return tuple(hi - lo for lo, hi in zip(self.lo, self.hi, strict=True))
+
+    @property
+    def smallest_shape(self) -> tuple[int, ...]:
+        """Cells along each axis of the thinnest blocks: the same on all ranks."""
+        return tuple(cells // ranks for cells, ranks in zip(self.global_shape, self.ranks_per_axis, strict=True))
+
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """Where this rank's block lies in the global array."""
+        return tuple(map(slice, self.lo, self.hi))
+
+    def neighbour(self, direction: Sequence[int]) -> int | None:
+        """Return the rank that holds the next block in a direction.
+
+        Parameters
+        ----------
+        direction : sequence of int
+            A step of -1, 0 or 1 along each axis.
+
+        Returns
+        -------
+        int or None
+            The rank, which may be this one on a periodic axis; None beyond a side of the grid.
+        """
+        place = []
+        for axis, step in enumerate(direction):
+            moved = self.coordinates[axis] + step
+            if self.periodic[axis]:
+                moved %= self.ranks_per_axis[axis]
+            if not 0 <= moved < self.ranks_per_axis[axis]:
+                return None
+            place.append(moved)
+        return int(np.ravel_multi_index(place, self.ranks_per_axis))
+
+    def gather(self, local: np.ndarray) -> np.ndarray | None:
+        """Collect the blocks of all ranks on rank 0, slab by slab (collective).
+
+        Parameters
+        ----------
+        local : ndarray
+            This rank's block, of the local shape, of the same type on all ranks.
+
+        Returns
+        -------
+        ndarray or None
+            A new array of the global shape on rank 0, None on the others.
+        """
+        if local.shape != self.shape:
+            raise ShapeError(f"a block to gather has shape {local.shape}; this rank holds {self.shape}")
+        if self.comm.rank:
+            for slab in _slabs(self.shape, local.itemsize):
+                self.comm.Send(_as_bytes(np.ascontiguousarray(local[slab])), 0, SLAB_TAG)
+            return None
+        whole = np.empty(self.global_shape, local.dtype)
+        whole[self.slices] = local
+        for rank in range(1, self.comm.size):
+            block = whole[self._slices_of(rank)]
+            for slab in _slabs(block.shape, local.itemsize):
+                piece = np.empty(block[slab].shape, local.dtype)
+                self.comm.Recv(_as_bytes(piece), rank, SLAB_TAG)
+                block[slab] = piece
+        return whole
+
+    def scatter(self, whole: np.ndarray | None) -> np.ndarray:
+        """Give each rank its block of an array on rank 0, slab by slab (collective).
+
+        Parameters
+        ----------
+        whole : ndarray or None
+            An array of the global shape on rank 0; ignored on the others.
+
+        Returns
+        -------
+        ndarray
+            A new contiguous array of the local shape and the type of `whole`.
+
+        Raises
+        ------
+        ShapeError
+            On every rank, if the array on rank 0 has another shape.
+        """
+        dtype = agree(self.comm, lambda: self._check_whole(whole))
+        local = np.empty(self.shape, dtype)
+        if self.comm.rank or whole is None:
+            for slab in _slabs(self.shape, dtype.itemsize):
+                self.comm.Recv(_as_bytes(local[slab]), 0, SLAB_TAG)
+            return local
+        local[...] = whole[self.slices]
+        for rank in range(1, self.comm.size):
+            block = whole[self._slices_of(rank)]
+            for slab in _slabs(block.shape, dtype.itemsize):
+                self.comm.Send(_as_bytes(np.ascontiguousarray(block[slab])), rank, SLAB_TAG)
+        return local
+
+    def _check_whole(self, whole: np.ndarray | None) -> np.dtype:
+        """Return the type of the array to scatter, or refuse its shape."""
+        if whole is None or whole.shape != self.global_shape:
+            given = "nothing" if whole is None else f"an array of shape {whole.shape}"
+            raise ShapeError(f"rank 0 was given {given} to scatter; the grid has shape {self.global_shape}")
+        return whole.dtype
+
+    def _slices_of(self, rank: int) -> tuple[slice, ...]:
+        """Return where the block of another rank lies in the global array."""
+        coordinates = tuple(int(place) for place in np.unravel_index(rank, self.ranks_per_axis))
+        return tuple(map(slice, *_block(self.global_shape, self.ranks_per_axis, coordinates)))
+
+
+def choose_rank_grid(
+    size: int, global_shape: Sequence[int], periodic: Sequence[bool], halo: int, wanted: Sequence[int]
+) -> tuple[int, ...]:
+    """Choose the number of blocks along each axis with the least surface between blocks.
+
+    Parameters
+    ----------
+    size : int
+        Number of ranks.
+    global_shape : sequence of int
+        Cells along each axis.
+    periodic : sequence of bool
+        Which axes are periodic.
+    halo : int
+        No block becomes thinner than this.
+    wanted : sequence of int
+        Number of blocks along each axis, 0 where it is free.
+
+    Returns
+    -------
+    tuple of int
+        Among equal surfaces the one with the smallest largest block, then with most cuts in the first axes, whose
+        faces lie together in memory.
+
+    Raises
+    ------
+    ShapeError
+        If no division leaves blocks as thick as the halo.
+
+    Examples
+    --------
+    >>> choose_rank_grid(8, (1024, 1024), (False, False), 1, (0, 0))
+    (4, 2)
+    >>> choose_rank_grid(7, (64, 1024), (False, False), 1, (0, 0))
+    (1, 7)
+    """
+    grids = [grid for grid in _factorings(size, wanted) if _fits(grid, global_shape, periodic, halo)]
+    if not grids:
+        raise ShapeError(_advice(size, global_shape, periodic, halo, wanted))
+    return min(grids, key=lambda grid: _cost(grid, global_shape, periodic))
+
+
+def _check_request(
+    shape: tuple[int, ...],
+    periodic: Sequence[bool],
+    halo: int,
+    ranks_per_axis: Sequence[int] | None,
+    split: Sequence[bool] | None,
+) -> tuple[int, ...]:
+    """Refuse a request that no number of ranks can meet; return the ranks wanted along each axis, 0 = free."""
+    if not 1 <= len(shape) <= 3 or min(shape) < 1 or halo < 0:
+        raise ShapeError(f"a grid has 1, 2 or 3 axes of at least 1 cell and a halo of 0 or more: got {shape}, {halo}")
+    wanted = tuple(ranks_per_axis) if ranks_per_axis is not None else (0,) * len(shape)
+    may_cut = tuple(split) if split is not None else (True,) * len(shape)
+    for name, given in (("periodic", periodic), ("ranks_per_axis", wanted), ("split", may_cut)):
+        if len(given) != len(shape):
+            raise ShapeError(f"{name} has {len(given)} entries for the {len(shape)} axes of grid {shape}")
+    if min(wanted) < 0:
+        raise ShapeError(f"ranks_per_axis is {wanted}; each entry is 0 (free) or a number of ranks")
+    if any(ranks > 1 and not cut for ranks, cut in zip(wanted, may_cut, strict=True)):
+        raise ShapeError(f"ranks_per_axis {wanted} cuts an axis that must stay whole; axes that may be cut: {may_cut}")
+    return tuple(ranks if cut else 1 for ranks, cut in zip(wanted, may_cut, strict=True))
+
+
+def _block(
+    shape: Sequence[int], rank_grid: Sequence[int], coordinates: Sequence[int]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the first cells of a block and those after its last; sizes along an axis differ by at most one."""
+    axes = list(zip(shape, rank_grid, coordinates, strict=True))
+    lo = tuple(cells * place // ranks for cells, ranks, place in axes)
+    hi = tuple(cells * (place + 1) // ranks for cells, ranks, place in axes)
+    return lo, hi
+
+
+def _factorings(size: int, wanted: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """List the ways to write ``size`` as a product of one factor an axis, respecting the wanted factors."""
+    if not wanted:
+        if size == 1:
+            yield ()
+        return
+    for factor in [wanted[0]] if wanted[0] else _divisors(size):
+        if size % factor == 0:
+            for rest in _factorings(size // factor, wanted[1:]):
+                yield (factor, *rest)
+
+
+def _divisors(number: int) -> list[int]:
+    """List the divisors of a number in rising order."""
+    small = [factor for factor in range(1, math.isqrt(number) + 1) if number % factor == 0]
+    return sorted({*small, *(number // factor for factor in small)})
+
+
+def _needed(grid: Sequence[int], periodic: Sequence[bool], halo: int) -> tuple[int, ...]:
+    """Return the cells that a rank grid needs along each axis: a periodic axis feeds its own halo even if uncut."""
+    thinnest = max(halo, 1)
+    return tuple(ranks * thinnest if ranks > 1 or wraps else 1 for ranks, wraps in zip(grid, periodic, strict=True))
+
+
+def _fits(grid: Sequence[int], shape: Sequence[int], periodic: Sequence[bool], halo: int) -> bool:
+    """Tell whether no block of a rank grid is thinner than the halo."""
+    return all(cells >= least for cells, least in zip(shape, _needed(grid, periodic, halo), strict=True))
+
+
+def _cost(grid: tuple[int, ...], shape: Sequence[int], periodic: Sequence[bool]) -> tuple:
+    """Order rank grids: surface between blocks (cells), largest block (cells), cuts in the last axes."""
+    volume = math.prod(shape)
+    cuts = [0 if ranks == 1 else ranks - (not wraps) for ranks, wraps in zip(grid, periodic, strict=True)]
+    surface = sum(cut * volume // cells for cut, cells in zip(cuts, shape, strict=True))
+    largest = math.prod(-(-cells // ranks) for cells, ranks in zip(shape, grid, strict=True))
+    return surface, largest, tuple(-ranks for ranks in grid)
+
+
+def _advice(size: int, shape: Sequence[int], periodic: Sequence[bool], halo: int, wanted: Sequence[int]) -> str:
+    """Say why a grid cannot be divided, and which number of ranks or which grid would do."""
+    problem = f"{_product(shape)} cells cannot be divided among {size} ranks with blocks of at least {max(halo, 1)}"
+    where = "" if not any(wanted) else f" and ranks_per_axis {tuple(wanted)} (0 = free)"
+    most = min(size, math.prod(max(1, cells // max(halo, 1)) for cells in shape))
+    counts = (count for count in range(most, 0, -1) if _possible(count, shape, periodic, halo, wanted))
+    ways = [f"{count} ranks" for count in itertools.islice(counts, 1)]
+    grids = [
+        tuple(max(cells, least) for cells, least in zip(shape, _needed(grid, periodic, halo), strict=True))
+        for grid in _factorings(size, wanted)
+    ]
+    if grids:
+        ways.append(f"{size} ranks with a grid of {_product(min(grids, key=math.prod))} cells")
+    elif all(wanted):
+        ways.append(f"{math.prod(wanted)} ranks with a grid that is large enough")
+    else:
+        ways.append(f"a multiple of {math.prod(ranks or 1 for ranks in wanted)} ranks")
+    return f"{problem} cells (the width of the halo){where}; these would do: {', or '.join(ways)}"
+
+
+def _possible(size: int, shape: Sequence[int], periodic: Sequence[bool], halo: int, wanted: Sequence[int]) -> bool:
+    """Tell whether a number of ranks can divide the grid."""
+    return any(_fits(grid, shape, periodic, halo) for grid in _factorings(size, wanted))
+
+
+def _product(shape: Sequence[int]) -> str:
+    """Write a shape as 64x128."""
+    return "x".join(str(cells) for cells in shape)
+
+
+def _slabs(shape: tuple[int, ...], itemsize: int) -> Iterator[slice]:
+    """Cut a block along its first axis into slabs of at most `SLAB_BYTES` (one row at least)."""
+    row_bytes = max(1, math.prod(shape[1:]) * itemsize)
+    rows = max(1, SLAB_BYTES // row_bytes)
+    for first in range(0, shape[0], rows):
+        yield slice(first, min(first + rows, shape[0]))
+
+
+def _as_bytes(array: np.ndarray) -> np.ndarray:
+    """Return the bytes of a contiguous array, because MPI has no types for 16- and 8-bit floats."""
+    return array.reshape(-1).view(np.uint8)

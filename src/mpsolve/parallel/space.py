@@ -1,0 +1,88 @@
+"""Where the vectors of one problem live: communicator, backend and local shape; kernels whose sums span the ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpsolve.backends.base import Backend, Input
+from mpsolve.field import Field
+from mpsolve.formats.base import Format
+from mpsolve.ledger import Ledger
+from mpsolve.parallel.reductions import combine, maximum
+
+if TYPE_CHECKING:
+    from mpi4py.MPI import Intracomm
+
+
+@dataclass(frozen=True)
+class Space:
+    """The vectors of a problem: distributed over ``comm``, allocated and computed by ``backend``.
+
+    Attributes
+    ----------
+    comm : mpi4py.MPI.Intracomm
+        Ranks that share each vector.
+    backend : Backend
+        Compiles the kernels and allocates the fields.
+    shape : tuple of int
+        Local shape.
+    halo : int
+        Width of the ghost layer of every vector.
+    ledger : Ledger
+        Counts bytes and reductions of every kernel.
+    """
+
+    comm: Intracomm
+    backend: Backend
+    shape: tuple[int, ...]
+    halo: int
+    ledger: Ledger
+
+    def zeros(self, format: Format) -> Field:
+        """Allocate a vector of zeros in a format."""
+        return self.backend.zeros(self.shape, self.halo, format)
+
+    def bind(
+        self,
+        point: Callable | None,
+        outputs: Sequence[Field],
+        inputs: Sequence[Input],
+        *,
+        dots: tuple[tuple[int, int], ...] = (),
+        phase: str = "vector",
+        flops: int = 0,
+    ) -> Callable[..., NDArray[np.float64]]:
+        """Bind a cell-by-cell kernel; calling it with scalars returns the global inner products (collective if any).
+
+        Parameters
+        ----------
+        point, outputs, inputs, dots
+            As in `Backend.bind`.
+        phase : str
+            The ledger's phase.
+        flops : int
+            Operations per cell that `point` does; 2 more are counted for each inner product.
+        """
+        launch = self.backend.bind(point, outputs, inputs, dots=dots)
+        cells = int(np.prod(self.shape))
+        fields = [field for field in (*outputs, *inputs) if isinstance(field, Field)]
+        moved = cells * sum(field.format.itemsize for field in fields)
+        name = min(fields, key=lambda field: field.format.bits).format.name
+        work = {"flops": (flops + 2 * len(dots)) * cells, "bytes": moved, "reductions": int(bool(dots))}
+
+        def call(*scalars: float) -> NDArray[np.float64]:
+            bins = launch(*scalars)
+            self.ledger.add(phase, name, **work)
+            return combine(self.comm, bins) if dots else bins
+
+        return call
+
+    def largest(self, field: Field) -> float:
+        """Return the largest magnitude in a vector, NaN if there is one (collective)."""
+        decoded = field.format.decode(field.interior)
+        return maximum(self.comm, float(np.max(np.abs(decoded), initial=0.0)))

@@ -1,0 +1,1 @@
+"""What one run leaves on disk: run.json, steps.jsonl and fields.h5."""

@@ -1,0 +1,250 @@
+"""run.json: one run's configuration, environment and results, and the directory that holds them."""
+
+import json
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from mpsolve.energy.base import Reading
+from mpsolve.errors import FileError
+from mpsolve.ledger import Ledger
+from mpsolve.parallel.launch import agree
+from mpsolve.records import steps
+from mpsolve.records.environment import gather_environment
+from mpsolve.records.plain import plain
+from mpsolve.records.results import fill_results
+
+SCHEMA_VERSION = 1
+STATUSES = ("running", "ok", "failed", "interrupted")
+FILE_NAME = "run.json"
+FIELDS_NAME = "fields.h5"
+
+# A record is some kilobytes, with a line per rank; what is larger is not one of ours.
+LARGEST_BYTES = 256 * 2**20
+
+
+class RunRecord:
+    """The record of one run; written by rank 0, first with status ``"running"``.
+
+    Made by `create`. As a context manager it ends the record as ``"failed"`` or ``"interrupted"`` when an exception
+    passes through, without any collective call.
+
+    Attributes
+    ----------
+    directory : Path
+        The run directory, the same on every rank.
+    steps : StepLog
+        The log of steps; does nothing on ranks other than 0.
+
+    Examples
+    --------
+    ::
+
+        with RunRecord.create(options.out, "heat", config, sys.argv, comm, precision) as record:
+            record.steps.append(step=1, residual=1e-9, format="bf16")
+            record.finish("ok", {"time_s": 1.5, "converged": True}, ledger, window.readings)
+    """
+
+    def __init__(self, directory: Path, content: dict[str, Any], comm: Any):
+        self.directory, self.comm = directory, comm
+        self.steps = steps.StepLog(directory / steps.FILE_NAME if comm.rank == 0 else None)
+        self._content = content
+
+    @classmethod
+    def create(
+        cls,
+        directory: str | Path | None,
+        app: str,
+        config: Any,
+        argv: Sequence[str],
+        comm: Any,
+        precision: Any,
+        *,
+        devices: Sequence[str] = (),
+    ) -> Self:
+        """Make the run directory and write the first ``run.json``; collective.
+
+        Parameters
+        ----------
+        directory : str, Path or None
+            The run directory (``--out``), made with its parents; None makes ``runs/<UTC>_<app>_<id>``.
+        app : str
+            Name of the app.
+        config : dict or dataclass
+            The resolved configuration, defaults written in.
+        argv : sequence of str
+            The command line.
+        comm : communicator
+            Has ``rank``, ``size``, ``gather`` and ``bcast``, for instance an mpi4py communicator.
+        precision : dict or dataclass
+            Format of each role.
+        devices : sequence of str
+            Devices of this rank; see `gather_environment`.
+
+        Returns
+        -------
+        RunRecord
+
+        Raises
+        ------
+        FileError
+            On every rank, if the directory cannot be made or written, or holds a run already.
+        """
+        environment = gather_environment(comm, devices)
+        content = {
+            "schema_version": SCHEMA_VERSION,
+            "status": "running",
+            "app": app,
+            "config": config,
+            "argv": list(argv),
+            "environment": environment,
+            "precision": precision,
+            "ledger": {},
+            "energy": [],
+        }
+        content["results"], content["reasons"] = fill_results({}, otherwise="the run has not ended")
+        path = Path(agree(comm, lambda: str(_first_write(directory, app, content))))
+        return cls(path, content, comm)
+
+    @property
+    def fields_path(self) -> Path:
+        """Where the fields of this run belong."""
+        return self.directory / FIELDS_NAME
+
+    def finish(
+        self,
+        status: str,
+        results: Mapping[str, Any],
+        ledger: Ledger,
+        energy: Sequence[Reading],
+        reasons: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write the results; collective.
+
+        Parameters
+        ----------
+        status : str
+            ``"ok"``, ``"failed"`` or ``"interrupted"``.
+        results : mapping
+            Results by name, see `fill_results`; those of rank 0 are written.
+        ledger : Ledger
+            The work of this rank; the ranks' counts are added up here.
+        energy : sequence of Reading
+            The readings of the window; those of rank 0 are written.
+        reasons : mapping, optional
+            Why a result is missing, by name.
+
+        Raises
+        ------
+        FileError
+            On every rank, if the file cannot be written.
+        """
+        if status not in STATUSES[1:]:
+            raise ValueError(f"status {status!r} must be one of {STATUSES[1:]}")
+        total = Ledger()
+        for counts in self.comm.gather(ledger.to_dict()) or ():
+            total.absorb(counts)
+        filled, missing = fill_results(results, reasons)
+        self._content |= {"ledger": total.to_dict(), "energy": list(energy), "results": filled, "reasons": missing}
+        agree(self.comm, lambda: self._end(status))
+        self.steps.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if kind is None or self.comm.rank != 0 or self._content["status"] != "running":
+            return
+        filled = fill_results({}, otherwise=f"the run ended early: {kind.__name__}: {error}")
+        self._content["results"], self._content["reasons"] = filled
+        self._end("interrupted" if issubclass(kind, KeyboardInterrupt) else "failed")
+        self.steps.close()
+
+    def _end(self, status: str) -> None:
+        self._content["status"] = status
+        write_json(self.directory / FILE_NAME, self._content)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write `content` (see `plain`) to `path` in one go: a reader sees the old file or the new one.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written; nothing half-written stays behind.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with temporary.open("x", encoding="utf-8") as file:
+            json.dump(plain(content), file, indent=1, allow_nan=False)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as problem:
+        temporary.unlink(missing_ok=True)
+        raise FileError(f"cannot write {path}: {problem.strerror}; choose another directory with --out") from None
+
+
+def read_run(directory: Path) -> dict[str, Any]:
+    """Read the ``run.json`` of a run directory.
+
+    Returns
+    -------
+    dict
+        The record; every section is there and of its type.
+
+    Raises
+    ------
+    FileError
+        If it is missing, damaged, too large or of another schema version.
+    """
+    path = directory / FILE_NAME
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise FileError(f"{path} is larger than {LARGEST_BYTES} bytes: not a record of mpsolve")
+        content = json.loads(path.read_bytes())
+    except OSError as problem:
+        raise FileError(f"cannot read {path}: {problem.strerror}") from None
+    except (ValueError, RecursionError) as problem:
+        raise FileError(f"{path} is damaged: {problem}") from None
+    _check(path, content)
+    return content
+
+
+def _check(path: Path, content: Any) -> None:
+    if not isinstance(content, dict) or "schema_version" not in content:
+        raise FileError(f"{path} is not a record of mpsolve: it has no schema_version")
+    if content["schema_version"] != SCHEMA_VERSION:
+        found = str(content["schema_version"])[:40]
+        raise FileError(f"{path} has schema_version {found}; this mpsolve reads {SCHEMA_VERSION}")
+    sections: dict[str, type] = {"status": str, "app": str, "argv": list, "energy": list}
+    sections |= dict.fromkeys(("config", "environment", "precision", "ledger", "results", "reasons"), dict)
+    for name, kind in sections.items():
+        if not isinstance(content.get(name), kind):
+            raise FileError(f"{path} is damaged: {name} is missing or not a {kind.__name__}")
+
+
+def _first_write(directory: str | Path | None, app: str, content: dict[str, Any]) -> Path:
+    path = _new_directory(app) if directory is None else Path(directory)
+    for name in (FILE_NAME, steps.FILE_NAME, FIELDS_NAME):
+        # A run is never overwritten silently, not even half of one.
+        if os.path.lexists(path / name):
+            raise FileError(f"{path} already holds a run ({name}); choose another directory with --out or delete it")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        # Made here, where a failure reaches every rank, and opened later on rank 0 alone.
+        (path / steps.FILE_NAME).touch(exist_ok=False)
+    except OSError as problem:
+        advice = "choose another one with --out"
+        raise FileError(f"cannot write the run directory {path}: {problem.strerror}; {advice}") from None
+    write_json(path / FILE_NAME, content)
+    return path
+
+
+def _new_directory(app: str) -> Path:
+    return Path("runs") / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}_{app}_{secrets.token_hex(4)}"

@@ -1,0 +1,1 @@
+"""Linear solvers: refinement around an inner solver, with stopping, scaling and escalation."""

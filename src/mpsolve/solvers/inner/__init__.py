@@ -1,0 +1,1 @@
+"""Inner solvers, run in low precision; every file but base.py is an entry."""

@@ -1,0 +1,49 @@
+"""The contract of an inner solver: reduce a scaled residual in low precision, as far as the format allows."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from mpsolve.field import Field
+
+
+@dataclass(frozen=True)
+class InnerResult:
+    """What an inner solve did.
+
+    Attributes
+    ----------
+    iterations : int
+        Iterations done.
+    reduction : float
+        Norm of the solver's own residual over its initial norm; NaN or infinite after a breakdown.
+    """
+
+    iterations: int
+    reduction: float
+
+
+class InnerSolver(ABC):
+    """Solves A d = r approximately; A is an operator in low precision with norm of about 1.
+
+    Attributes
+    ----------
+    right_hand_side : Field
+        r, filled by the caller before `solve`; changed by it.
+    correction : Field
+        d, valid after `solve`.
+    """
+
+    right_hand_side: Field
+    correction: Field
+
+    @abstractmethod
+    def solve(self, rtol: float, max_iterations: int) -> InnerResult:
+        """Solve until the residual has fallen by ``rtol`` or stalls (collective).
+
+        Parameters
+        ----------
+        rtol : float
+            Wanted reduction of the residual.
+        max_iterations : int
+            Upper bound of the iterations.
+        """

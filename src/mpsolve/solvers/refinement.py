@@ -1,0 +1,241 @@
+"""Iterative refinement: FP64 residual, inner solve in low precision, FP64 update, escalation when a format fails."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mpsolve import lookup
+from mpsolve.field import Field
+from mpsolve.operators.base import Operator
+from mpsolve.precision import get_format
+from mpsolve.solvers.base import Escalation, Refinement, Result, Status
+from mpsolve.solvers.inner.base import InnerSolver
+from mpsolve.solvers.scaling import to_unit
+from mpsolve.solvers.stopping import Progress, inner_tolerance
+
+
+def scaled_copy(load, a, c, *index):
+    """c a: a residual brought into the range of the inner format; a = (residual,), c = (scale,)."""
+    (residual,) = a
+    (scale,) = c
+    return scale * load(residual, *index)
+
+
+def add_scaled(load, a, c, *index):
+    """x + c d; a = (x, d), c = (scale,)."""
+    x, correction = a
+    (scale,) = c
+    return load(x, *index) + scale * load(correction, *index)
+
+
+@dataclass(frozen=True)
+class RefinementOptions:
+    """How to refine.
+
+    Attributes
+    ----------
+    inner : str
+        Inner solver: the name of a file in ``solvers/inner``.
+    ladder : tuple of str
+        Formats to try in turn, the first one first.
+    accumulate : str
+        Format of sums inside the inner solver.
+    rtol : float
+        Wanted FP64 backward error.
+    max_refinements : int
+        Upper bound of the outer iterations.
+    max_iterations : int
+        Upper bound of the inner iterations of one refinement.
+    inner_rtol : float
+        Reduction asked of each inner solve; 0 chooses by the format.
+    """
+
+    inner: str = "cg"
+    ladder: tuple[str, ...] = ("fp64",)
+    accumulate: str = "fp32"
+    rtol: float = 1e-12
+    max_refinements: int = 60
+    max_iterations: int = 10_000
+    inner_rtol: float = 0.0
+
+
+class _Rung:
+    """One format of the ladder: its operator, inner solver, and the kernels that carry vectors there and back."""
+
+    def __init__(self, operator: Operator, x: Field, residual: Field, name: str, options: RefinementOptions) -> None:
+        self.format = get_format(name)
+        low = operator.in_format(self.format)
+        self.scale = low.scale
+        self.solver: InnerSolver = lookup.find("solvers.inner", options.inner).create(low, options.accumulate)
+        bind = operator.space.bind
+        self.send = bind(scaled_copy, [self.solver.right_hand_side], [residual], phase="refinement", flops=1)
+        self.receive = bind(add_scaled, [x], [x, self.solver.correction], phase="refinement", flops=2)
+        self.rtol = options.inner_rtol or inner_tolerance(self.format, options.rtol)
+
+
+class RefinementSolver:
+    """Solves A x = b to FP64 accuracy for any number of right-hand sides, one after the other.
+
+    Neither the operator nor b is changed. Formats that fail are left for good: the next solve starts in the format
+    in which the last one ended.
+
+    Parameters
+    ----------
+    operator : Operator
+        A in FP64; the inner solver works with ``operator.in_format``.
+    options : RefinementOptions
+        Tolerances and the ladder.
+
+    Attributes
+    ----------
+    solution, right_hand_side : Field
+        FP64 fields of the operator's space; fill `right_hand_side` and the guess in `solution`, then call `solve`.
+    """
+
+    def __init__(self, operator: Operator, options: RefinementOptions) -> None:
+        space = operator.space
+        double = get_format("fp64")
+        self.operator, self.options, self.space = operator, options, space
+        self.solution, self.right_hand_side, self._residual, self._best = (space.zeros(double) for _ in range(4))
+        fields = self._residual, self.solution, self.right_hand_side
+        self._evaluate = operator.affine(*fields, dots=((0, 0), (1, 1), (2, 2)), phase="residual")
+        self._rungs: list[_Rung] = []
+        self._level = 0
+
+    def solve(self, observe: Callable[[Refinement], None] = lambda entry: None) -> Result:
+        """Refine `solution` until the backward error is at most ``rtol`` (collective).
+
+        Parameters
+        ----------
+        observe : callable
+            Called with each entry of the history as it is made.
+
+        Returns
+        -------
+        Result
+            `solution` holds the best iterate, converged or not.
+        """
+        run = _Run(self, observe)
+        status = run.refine()
+        if status is not Status.CONVERGED:
+            self.solution.storage[...] = self._best.storage
+        return run.result(status)
+
+    def rung(self) -> _Rung:
+        """Return the present rung of the ladder, made when it is first needed."""
+        while len(self._rungs) <= self._level:
+            name = self.options.ladder[len(self._rungs)]
+            self._rungs.append(_Rung(self.operator, self.solution, self._residual, name, self.options))
+        return self._rungs[self._level]
+
+    def climb(self) -> bool:
+        """Move to the next format; False if there is none."""
+        if self._level + 1 >= len(self.options.ladder):
+            return False
+        self._level += 1
+        return True
+
+    def measure(self) -> tuple[float, float, float]:
+        """Compute the FP64 residual; return its norm, the backward error and the relative residual (collective)."""
+        residual, x, b = np.sqrt(self._evaluate(1.0, -1.0))
+        size = self.operator.norm * x + b
+        backward = residual / size if size > 0 else (0.0 if residual == 0 else math.inf)
+        return float(residual), float(backward), float(residual / b if b > 0 else backward)
+
+    def step(self) -> int:
+        """Solve for one correction in the present format and add it; return the inner iterations (collective)."""
+        rung = self.rung()
+        scale = to_unit(self.space.largest(self._residual))
+        rung.send(scale)
+        inner = rung.solver.solve(rung.rtol, self.options.max_iterations)
+        rung.receive(1.0 / (scale * rung.scale))
+        return inner.iterations
+
+    def keep(self) -> None:
+        """Remember the present solution as the best so far."""
+        self._best.storage[...] = self.solution.storage
+
+    def restore(self) -> None:
+        """Return to the best solution so far."""
+        self.solution.storage[...] = self._best.storage
+
+
+class _Run:
+    """One solve: the bookkeeping of residuals, formats and reasons."""
+
+    def __init__(self, solver: RefinementSolver, observe: Callable[[Refinement], None]) -> None:
+        self.solver, self.observe = solver, observe
+        self.history: list[Refinement] = []
+        self.escalations: list[Escalation] = []
+        self.progress = Progress()
+        self.best: Refinement | None = None
+        self.relative = math.nan
+
+    def refine(self) -> Status:
+        """Iterate until convergence, the limit, or the end of the ladder."""
+        options = self.solver.options
+        reason = self._record(0)
+        while not (self.history[-1].backward_error <= options.rtol):
+            if reason and not self._escalate(reason):
+                return Status.STAGNATED if math.isfinite(self.history[-1].residual) else Status.DIVERGED
+            if len(self.history) > options.max_refinements:
+                return Status.REFINEMENT_LIMIT
+            reason = self._record(self.solver.step())
+        return Status.CONVERGED
+
+    def _record(self, iterations: int) -> str:
+        """Measure, log and judge the state after a refinement; return why the format fails, if it does."""
+        residual, backward, relative = self.solver.measure()
+        name = self.solver.rung().format.name
+        entry = Refinement(len(self.history), name, iterations, residual, backward)
+        self.history.append(entry)
+        self.observe(entry)
+        if self.best is None or residual < self.best.residual:
+            self.best, self.relative = entry, relative
+            self.solver.keep()
+        return self.progress.judge(residual)
+
+    def _escalate(self, reason: str) -> bool:
+        """Go back to the best solution and on to the next format."""
+        old = self.solver.rung().format.name
+        if not self.solver.climb():
+            return False
+        self.solver.restore()
+        self.solver.measure()
+        self.escalations.append(Escalation(len(self.history), old, self.solver.rung().format.name, reason))
+        self.progress = Progress(best=self.best.residual if self.best else math.inf)
+        return True
+
+    def result(self, status: Status) -> Result:
+        """Sum up."""
+        best = self.best or self.history[-1]
+        return Result(
+            status=status,
+            backward_error=best.backward_error,
+            relative_residual=self.relative,
+            iterations=sum(entry.iterations for entry in self.history),
+            refinements=len(self.history) - 1,
+            format=self.history[-1].format,
+            escalations=tuple(self.escalations),
+            history=tuple(self.history),
+            advice=_advice(status, best.backward_error, self.solver.options),
+        )
+
+
+def _advice(status: Status, backward_error: float, options: RefinementOptions) -> str:
+    """Say what to try after a solve that did not converge."""
+    reached = f"reached a backward error of {backward_error:.1e}, wanted {options.rtol:.1e}"
+    if status is Status.CONVERGED:
+        return ""
+    if status is Status.REFINEMENT_LIMIT:
+        return f"{reached} within {options.max_refinements} refinements; raise max_refinements or use a wider format"
+    if options.ladder[-1] != "fp64":
+        return f"{reached}; end the ladder with fp64 (it is {', '.join(options.ladder)})"
+    return f"{reached} even in fp64; raise rtol, or check that the operator is symmetric positive definite"
+
+
+def ladder_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names after checking that each is a format."""
+    return tuple(get_format(name).name for name in names)

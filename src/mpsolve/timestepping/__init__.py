@@ -1,0 +1,1 @@
+"""The schemes behind the steppers: theta method, Runge-Kutta in low precision, fused explicit sweeps."""

@@ -1,0 +1,168 @@
+"""Explicit Runge-Kutta methods whose increments are kept in low precision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpsolve.errors import ConfigError
+from mpsolve.operators.diffusion import Diffusion
+from mpsolve.parallel.reductions import maximum
+from mpsolve.precision import get_format
+from mpsolve.solvers.base import Refinement
+from mpsolve.solvers.scaling import to_unit
+from mpsolve.timestepping.base import StepReport, SteppedProblem, Stepper
+from mpsolve.timestepping.state import SUMS, State
+
+#: Steps after which the power of two that scales the increments is chosen anew.
+RESCALE_STEPS = 64
+
+
+def weigh(load, a, c, *index):
+    """The product of two fields; a = (inverse mass, increment)."""
+    return load(a[0], *index) * load(a[1], *index)
+
+
+def check_stable(problem: SteppedProblem, norm: float, interval: float) -> None:
+    """Refuse a step that is too long for an explicit method (collective).
+
+    Raises
+    ------
+    ConfigError
+        With the largest stable step.
+    """
+    smallest = -maximum(problem.space.comm, -float(np.min(problem.mass)))
+    largest_dt = interval * smallest / norm if norm > 0 else np.inf
+    if problem.dt > largest_dt * (1 + 1e-12):
+        raise ConfigError(f"time step {problem.dt:.6g} is unstable here; the largest stable one is {largest_dt:.6g}")
+
+
+class RungeKutta(Stepper):
+    """An explicit method given by its Butcher tableau.
+
+    Parameters
+    ----------
+    problem : SteppedProblem
+        The equation.
+    stages : sequence of tuples
+        Row s has the weights of the s earlier increments.
+    weights : sequence of float
+        Weights of the increments in the new state.
+    times : sequence of float
+        Time of each stage, in steps.
+    stability : float
+        Length of the real stability interval.
+    """
+
+    def __init__(self, problem: SteppedProblem, stages, weights, times, stability: float) -> None:
+        super().__init__(problem)
+        space = problem.space
+        self._stages, self._weights, self._times = stages, weights, times
+        operator = Diffusion(problem.grid, space, problem.coefficients, get_format("fp64"))
+        check_stable(problem, operator.norm, stability)
+        self._state = State(problem)
+        inner = get_format(problem.precision.inner)
+        self._increments = [space.zeros(inner) for _ in stages]
+        self._stage = space.zeros(self._state.value.format)
+        self._forcing = space.zeros(get_format("fp64" if inner.name == "fp64" else "fp32"))
+        self._has_source = problem.source(0.0) is not None
+        self._scale = 1.0
+        self._bind()
+        self._add = self._state.bind_add(self._increments)
+        self.set_state(problem.initial)
+
+    def _bind(self) -> None:
+        """Prepare, for each stage, the argument of the operator and the increment."""
+        problem, space, value = self.problem, self.problem.space, self._state.value
+        format = get_format(problem.precision.inner)
+        operator = Diffusion(problem.grid, space, problem.coefficients, format, halo_format=problem.halo_format)
+        self._arguments, self._tendencies = [], []
+        for number, (row, increment) in enumerate(zip(self._stages, self._increments, strict=True)):
+            used = [n for n, weight in enumerate(row) if weight]
+            source = value if not used else self._stage
+            inputs = [value, *(self._increments[n] for n in used)]
+            point = SUMS[len(used) - 1]
+            form = space.bind(point, [self._stage], inputs, phase="stepper", flops=2 * len(used)) if used else None
+            self._arguments.append((form, [row[n] for n in used]))
+            forcing = self._forcing if self._has_source else None
+            self._tendencies.append(operator.affine(increment, source, forcing, phase="tendency"))
+        self._weigh = []
+        if isinstance(problem.mass, np.ndarray):
+            inverse = space.zeros(get_format("fp64" if format.name == "fp64" else "fp32")).set(1.0 / problem.mass)
+            self._weigh = [space.bind(weigh, [k], [inverse, k], phase="tendency", flops=1) for k in self._increments]
+
+    def advance(
+        self, steps: int = 1, *, audit: bool = False, observe: Callable[[Refinement], None] = lambda entry: None
+    ) -> StepReport:
+        """Do the steps one by one; see `Stepper.advance`."""
+        stagnant = None
+        for number in range(steps):
+            if self.steps % RESCALE_STEPS == 0:
+                self._choose_scale()
+            self._evaluate()
+            weights = [weight / self._scale for weight in self._weights]
+            last = audit and number == steps - 1
+            before = self._state.stored() if last else None
+            self._add(self.steps, weights)
+            if before is not None:
+                stagnant = self._state.count_stagnant(before, self._increments, weights)
+            self.steps += 1
+        return StepReport(stagnant_cells=stagnant)
+
+    def _evaluate(self) -> None:
+        """Compute the scaled increment dt du/dt of every stage."""
+        mass = 1.0 if self._weigh else float(self.problem.mass)
+        factor = self.problem.dt * self._scale / mass
+        for number, (form, row) in enumerate(self._arguments):
+            if form is not None:
+                form(*(weight / self._scale for weight in row))
+            if self._has_source:
+                self._set_forcing(self.time + self._times[number] * self.problem.dt)
+            self._tendencies[number](factor if self._has_source else 0.0, -factor)
+            if self._weigh:
+                self._weigh[number]()
+
+    def _set_forcing(self, time: float) -> None:
+        values = self.problem.source(time)
+        assert values is not None
+        self._forcing.set(values)
+
+    def _choose_scale(self) -> None:
+        """Bring the largest increment to about 1, so that narrow formats neither overflow nor lose small ones."""
+        self._scale = 1.0
+        self._evaluate_first_wide()
+        largest = self.problem.space.largest(self._wide)
+        self._scale = to_unit(largest) if np.isfinite(largest) else 1.0
+
+    def _evaluate_first_wide(self) -> None:
+        if not hasattr(self, "_wide"):
+            problem, space = self.problem, self.problem.space
+            self._wide = space.zeros(get_format("fp64"))
+            operator = Diffusion(problem.grid, space, problem.coefficients, get_format("fp64"))
+            self._wide_argument = space.zeros(get_format("fp64"))
+            self._wide_tendency = operator.affine(self._wide, self._wide_argument, phase="scaling")
+        self._wide_argument.set(self._state.to_numpy())
+        mass = float(np.min(self.problem.mass))
+        self._wide_tendency(0.0, -self.problem.dt / mass)
+        if self._has_source:
+            values = self.problem.source(self.time)
+            assert values is not None
+            self._wide.interior[...] += self.problem.dt * values / mass
+
+    def state(self) -> NDArray[np.float64]:
+        """Return the state; see `Stepper.state`."""
+        return self._state.to_numpy()
+
+    def set_state(self, values: NDArray[np.float64]) -> None:
+        """Replace the state; see `Stepper.set_state`."""
+        self._state.set(values)
+
+
+def tableau_order(weights: Sequence[float], times: Sequence[float]) -> int:
+    """Return how many of the quadrature conditions sum b c^(p-1) = 1/p a tableau fulfils, at most 4."""
+    order = 0
+    while order < 4 and abs(sum(b * c**order for b, c in zip(weights, times, strict=True)) - 1 / (order + 1)) < 1e-12:
+        order += 1
+    return order

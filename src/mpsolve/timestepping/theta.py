@@ -1,0 +1,127 @@
+"""The theta method: (mass/dt + theta A) u_new = mass/dt u - (1 - theta) A u + mean source, solved by refinement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpsolve.operators.diffusion import Diffusion
+from mpsolve.precision import get_format
+from mpsolve.solvers.base import Refinement
+from mpsolve.solvers.refinement import RefinementSolver
+from mpsolve.timestepping.base import StepReport, SteppedProblem, Stepper
+
+
+def carry(load, a, c, *index):
+    """mass u + f; a = (mass, u, f), c = ()."""
+    mass, u, f = a
+    return load(mass, *index) * load(u, *index) + load(f, *index)
+
+
+def carry_uniform(load, a, c, *index):
+    """mass u + f with a constant mass; a = (u, f), c = (mass,)."""
+    u, f = a
+    (mass,) = c
+    return mass * load(u, *index) + load(f, *index)
+
+
+def extrapolate(load, a, c, *index):
+    """The guess 2 u - u_old beside a copy of u, which becomes u_old; a = (u, u_old), c = (two, minus_one)."""
+    u, u_old = a
+    two, minus_one = c
+    return two * load(u, *index) + minus_one * load(u_old, *index), load(u, *index)
+
+
+class Theta(Stepper):
+    """Implicit stepping with FP64 refinement around a low-precision solve.
+
+    Parameters
+    ----------
+    problem : SteppedProblem
+        The equation.
+    weight : float
+        theta: 1 for backward Euler, 1/2 for the trapezoidal rule.
+    """
+
+    def __init__(self, problem: SteppedProblem, weight: float) -> None:
+        super().__init__(problem)
+        self.weight = weight
+        space, double = problem.space, get_format("fp64")
+        rate = problem.mass / problem.dt
+        matrix = Diffusion(
+            problem.grid,
+            space,
+            problem.coefficients.shifted(rate, weight),
+            double,
+            halo_format=problem.halo_format,
+        )
+        self.solver = RefinementSolver(matrix, problem.refinement)
+        self._old, self._forcing = space.zeros(double), space.zeros(double)
+        self._rate = rate
+        self._bind(rate)
+        self._source = problem.source(0.0)
+        self.set_state(problem.initial)
+
+    def _bind(self, rate: float | NDArray[np.float64]) -> None:
+        space, u, b = self.problem.space, self.solver.solution, self.solver.right_hand_side
+        double = get_format("fp64")
+        if isinstance(rate, np.ndarray):
+            mass = space.zeros(double).set(rate)
+            self._carry = space.bind(carry, [b], [mass, u, self._forcing], phase="stepper", flops=2)
+        else:
+            self._carry = space.bind(carry_uniform, [b], [u, self._forcing], phase="stepper", flops=2)
+        self._extrapolate = space.bind(extrapolate, [u, self._old], [u, self._old], phase="stepper", flops=3)
+        self._spread = None
+        if self.weight < 1.0:
+            problem = self.problem
+            operator = Diffusion(problem.grid, space, problem.coefficients, double, halo_format=problem.halo_format)
+            self._spread = operator.affine(b, u, b, phase="stepper")
+
+    def advance(
+        self, steps: int = 1, *, audit: bool = False, observe: Callable[[Refinement], None] = lambda entry: None
+    ) -> StepReport:
+        """Solve for each new state; stops at the first step that does not converge. See `Stepper.advance`."""
+        result = None
+        for _ in range(steps):
+            self._right_hand_side()
+            if self._has_history:
+                self._extrapolate(2.0, -1.0)
+            else:
+                self._old.storage[...] = self.solver.solution.storage
+                self._has_history = True
+            result = self.solver.solve(observe)
+            self._round_state()
+            self.steps += 1
+            if not result.converged:
+                break
+        return StepReport(result)
+
+    def _right_hand_side(self) -> None:
+        """Form mass/dt u - (1 - theta) A u + theta f(t + dt) + (1 - theta) f(t) in FP64."""
+        if self._source is not None:
+            new = self.problem.source(self.time + self.problem.dt)
+            assert new is not None
+            self._forcing.interior[...] = self.weight * new + (1.0 - self.weight) * self._source
+            self._source = new
+        self._carry(*([] if isinstance(self._rate, np.ndarray) else [self._rate]))
+        if self._spread is not None:
+            self._spread(1.0, self.weight - 1.0)
+
+    def _round_state(self) -> None:
+        """Keep no more between steps than the format of the role `state` holds."""
+        format = get_format(self.problem.precision.state)
+        if format.name != "fp64":
+            interior = self.solver.solution.interior
+            interior[...] = format.round(interior)
+
+    def state(self) -> NDArray[np.float64]:
+        """Return the state; see `Stepper.state`."""
+        return self.solver.solution.to_numpy()
+
+    def set_state(self, values: NDArray[np.float64]) -> None:
+        """Replace the state; the next guess is the state itself. See `Stepper.set_state`."""
+        self.solver.solution.set(values)
+        self._has_history = False
+        self._round_state()
