@@ -7,9 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from mpsolve import lookup
+from mpsolve.ledger import Ledger
+from mpsolve.operators.diffusion import Coefficients, uniform_coefficients
 from mpsolve.parallel import launch
+from mpsolve.parallel.cartesian import Cartesian
+from mpsolve.parallel.space import Space
 
 RANKS = launch.launched()
 
@@ -115,3 +121,92 @@ def plain():
         return run_bounded([sys.executable, *arguments], timeout, environment)
 
     return run_alone
+
+
+@pytest.fixture(scope="session")
+def alone(world):
+    """COMM_SELF: what every other number of ranks is compared with."""
+    from mpi4py import MPI
+
+    return MPI.COMM_SELF
+
+
+@pytest.fixture(scope="session")
+def make_space():
+    """Return a function that divides a grid and makes the space of its vectors: ``make(comm, shape, periodic)``."""
+
+    def make(comm, shape, periodic=None, *, backend="reference", halo=1, split=None):
+        grid = Cartesian.create(comm, shape, periodic or (False,) * len(shape), halo=halo, split=split)
+        return grid, Space(comm, lookup.find("backends", backend).create(1), grid.shape, halo, Ledger())
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def diffusion():
+    """Return the class of global diffusion problems with random coefficients; see `DiffusionCase`."""
+    return DiffusionCase
+
+
+class DiffusionCase:
+    """A diffusion operator on a whole small grid: its coefficients on any block, and its matrix as the oracle."""
+
+    def __init__(self, shape, sides, *, varying=False, reaction=0.5, seed=1):
+        self.shape, self.sides = shape, sides
+        self.periodic = tuple(low == "periodic" for low, _ in sides)
+        if not varying:
+            self.faces = uniform_coefficients(shape, (1.0,) * len(shape), sides, 1.25, reaction).faces
+            self.reaction = reaction
+            return
+        generator = np.random.default_rng(seed)
+        self.faces = tuple(self._random_faces(generator, axis) for axis in range(len(shape)))
+        self.reaction = reaction * generator.uniform(0.5, 1.5, shape)
+
+    def _random_faces(self, generator, axis):
+        faces = generator.uniform(0.5, 2.0, tuple(n + (other == axis) for other, n in enumerate(self.shape)))
+        ends = np.moveaxis(faces, axis, 0)
+        weights = {"periodic": 1.0, "dirichlet": 2.0, "neumann": 0.0}
+        ends[0] *= weights[self.sides[axis][0]]
+        ends[-1] = ends[0] if self.periodic[axis] else ends[-1] * weights[self.sides[axis][1]]
+        return faces
+
+    def coefficients(self, grid):
+        """Return the coefficients on the block of a grid."""
+        if self.faces[0].ndim == 1:
+            return Coefficients(self.faces, self.reaction)
+        cut = [slice(lo, hi) for lo, hi in zip(grid.lo, grid.hi, strict=True)]
+        longer = [slice(lo, hi + 1) for lo, hi in zip(grid.lo, grid.hi, strict=True)]
+        where = [tuple(longer[n] if n == axis else cut[n] for n in range(grid.ndim)) for axis in range(grid.ndim)]
+        faces = tuple(np.ascontiguousarray(face[at]) for face, at in zip(self.faces, where, strict=True))
+        return Coefficients(faces, np.ascontiguousarray(self.reaction[tuple(cut)]))
+
+    def matrix(self):
+        """Return the dense matrix, face by face: a face adds its coefficient to the two cells beside it."""
+        number = np.arange(np.prod(self.shape)).reshape(self.shape)
+        matrix = np.diag(np.broadcast_to(self.reaction, self.shape).reshape(-1).astype(float))
+        for axis, face in enumerate(self.faces):
+            for place in np.ndindex(tuple(n + (other == axis) for other, n in enumerate(self.shape))):
+                value = face[place] if face.ndim > 1 else face[place[axis]]
+                self._add_face(matrix, number, axis, place, value)
+        return matrix
+
+    def _add_face(self, matrix, number, axis, place, value):
+        cells = self.shape[axis]
+        if self.periodic[axis] and place[axis] == cells:
+            return
+        pair = [list(place), list(place)]
+        pair[0][axis] -= 1
+        if self.periodic[axis]:
+            pair[0][axis] %= cells
+        inside = [number[tuple(cell)] for cell in pair if 0 <= cell[axis] < cells]
+        for cell in inside:
+            matrix[cell, cell] += value
+        if len(inside) == 2:
+            matrix[inside[0], inside[1]] -= value
+            matrix[inside[1], inside[0]] -= value
+
+
+@pytest.fixture(scope="session")
+def whole():
+    """Return a function that gives every rank the whole grid function: ``whole(grid, block)`` (collective)."""
+    return lambda grid, block: grid.comm.bcast(grid.gather(np.ascontiguousarray(block)))

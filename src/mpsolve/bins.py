@@ -66,7 +66,10 @@ def accumulate(products: NDArray[np.float64], table: NDArray[np.int64] | None = 
 
 
 def to_float(table: NDArray[np.int64]) -> float:
-    """Return the value of a summed table (2, BINS), rounded once to FP64; NaN if a product was not finite."""
+    """Return the value of a summed table (2, BINS), rounded once to FP64; NaN if a product was not finite.
+
+    A sum of finite products that exceeds the largest number is an infinity.
+    """
     if table[1, BINS - 1]:
         return math.nan
     filled = np.flatnonzero(table[1])
@@ -76,4 +79,7 @@ def to_float(table: NDArray[np.int64]) -> float:
     total = 0
     for level in range(top, top - DEPTH, -1):
         total = (total << WIDTH) + (int(table[0, level]) if level >= 0 else 0)
-    return math.ldexp(float(total), LOWEST + WIDTH * (top - DEPTH + 1))
+    try:
+        return math.ldexp(float(total), LOWEST + WIDTH * (top - DEPTH + 1))
+    except OverflowError:
+        return math.copysign(math.inf, total)

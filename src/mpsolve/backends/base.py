@@ -11,6 +11,7 @@ from mpsolve.bins import BINS
 from mpsolve.errors import ShapeError
 from mpsolve.field import Field
 from mpsolve.formats.base import Format
+from mpsolve.kernels.sweep import MOST_STEPS
 
 #: A plain one-dimensional compute array, indexed by one storage index.
 VECTOR = "vector"
@@ -96,6 +97,85 @@ class Backend(ABC):
         ShapeError
             If the fields differ in origin or the box leaves their storage.
         """
+
+    @abstractmethod
+    def bind_lines(self, output: Field, argument: Field, factors: tuple[Field, Field, Field]) -> Launch:
+        """Bind the solution of a symmetric tridiagonal, possibly periodic system along the last axis of each row.
+
+        Parameters
+        ----------
+        output, argument : Field
+            Solution and right-hand side; 2 or 3 axes.
+        factors : tuple of Field
+            ``lower``: off-diagonal over the pivot before it, and at column 0 the weight of the last unknown in the
+            border correction; ``inverse``: 1 / pivot; ``border``: the vector that corrects for the periodic corner,
+            zero if there is none. See `mpsolve.operators.lines.factorise`.
+        """
+
+    @abstractmethod
+    def bind_sweep(
+        self,
+        target: Field,
+        source: Field,
+        rates: tuple[float, ...],
+        steps: int,
+        mirrors: tuple[tuple[int, int], ...],
+    ) -> Launch:
+        """Bind explicit Euler steps of uniform diffusion, ``u += sum rate * (u before - 2 u + u after)``, to two fields.
+
+        Every step rounds its result to the storage format, so that the bits do not depend on how many steps share a
+        pass. If all rates are equal in the compute type, the sums of all axes share one product. FP32 products are
+        added with a single rounding, FP64 products with two, on every backend.
+
+        Parameters
+        ----------
+        target, source : Field
+            Of the same shape, halo and format. The target's ghosts are overwritten with what the kernel likes.
+        rates : tuple of float
+            ``dt k / h**2`` for each axis.
+        steps : int
+            1 to `MOST_STEPS`.
+        mirrors : tuple of (int, int)
+            What lies beyond the low and high side of each axis. 0: ghosts of a neighbour or of the other end, valid
+            ``steps`` deep, corners included, when the launch runs. 1: no flux (the ghost is the inner cell). -1: a zero
+            on the face of the cell (the ghost is minus the inner cell). The launch fills mirrored ghosts itself.
+
+        Returns
+        -------
+        Launch
+            To be called without scalars; it returns no bins.
+
+        Raises
+        ------
+        ShapeError
+            If the fields differ, or the halo is too narrow for the steps.
+        """
+
+
+def check_sweep(target: Field, source: Field, rates: tuple, steps: int, mirrors: tuple[tuple[int, int], ...]) -> None:
+    """Refuse a sweep that cannot be done.
+
+    Raises
+    ------
+    ShapeError
+        If the fields differ, the halo is too narrow for the steps, or an argument does not fit the axes.
+    """
+    if (target.shape, target.halo, target.format) != (source.shape, source.halo, source.format):
+        raise ShapeError(
+            f"source and target of a sweep share shape, halo and format, not {source.shape}, {source.halo}, "
+            f"{source.format.name} and {target.shape}, {target.halo}, {target.format.name}"
+        )
+    if np.may_share_memory(target.storage, source.storage):
+        raise ShapeError("source and target of a sweep must not share storage; give two fields")
+    if len(rates) != source.ndim or len(mirrors) != source.ndim:
+        raise ShapeError(f"{source.ndim} axes need as many rates and mirrors, not {len(rates)} and {len(mirrors)}")
+    if any(side not in (-1, 0, 1) for sides in mirrors for side in sides):
+        raise ShapeError(f"a mirror is -1, 0 or 1, not one of {mirrors}")
+    if not 1 <= steps <= MOST_STEPS:
+        raise ShapeError(f"a pass has 1 to {MOST_STEPS} steps, not {steps}")
+    needed = steps if any(0 in sides for sides in mirrors) else 1
+    if source.halo < needed:
+        raise ShapeError(f"{steps} steps in one pass need a halo of {needed}, not {source.halo}; ask for fewer steps")
 
 
 def check_box(fields: Sequence[Field], lo: tuple[int, ...] | None, hi: tuple[int, ...] | None):

@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from mpsolve.backends.base import VECTOR, Backend, Input, Launch, box_size, check_box, empty_bins
+from mpsolve.backends.base import VECTOR, Backend, Input, Launch, box_size, check_box, check_sweep, empty_bins
 from mpsolve.errors import BackendUnavailable
 from mpsolve.field import Field
+from mpsolve.kernels.sweep_array import reflect_outer_axes
 
 #: Below this many cells a second thread costs more than it saves.
 CELLS_PER_THREAD = 1 << 14
@@ -103,6 +104,60 @@ class CpuBackend(Backend):
         )
         first = first if first is not None else (0,) * fields[0].ndim
         return _Compiled(self, spec, outputs, inputs, lo, hi, first, key)
+
+    def bind_sweep(
+        self,
+        target: Field,
+        source: Field,
+        rates: tuple[float, ...],
+        steps: int,
+        mirrors: tuple[tuple[int, int], ...],
+    ) -> Launch:
+        """Compile and bind explicit diffusion steps; see `Backend.bind_sweep`."""
+        check_sweep(target, source, rates, steps, mirrors)
+        return _CompiledSweep(self, target, source, rates, steps, mirrors)
+
+    def bind_lines(self, output: Field, argument: Field, factors: tuple[Field, Field, Field]) -> Launch:
+        """Compile and bind the solution of tridiagonal systems along rows; see `Backend.bind_lines`."""
+        return _CompiledLines(self, output, argument, factors)
+
+
+class _CompiledSweep(Launch):
+    def __init__(self, backend, target, source, rates, steps, mirrors) -> None:
+        from mpsolve.kernels.passes import sweep_stages
+
+        self.backend, self.mirrors = backend, mirrors
+        threads = len(_slabs((0,) * source.ndim, source.shape, backend.threads))
+        stream = target.storage.nbytes > STREAM_BYTES
+        self.stages = sweep_stages(target, source, rates, steps, mirrors, threads=threads, stream=stream)
+
+    def __call__(self, *scalars: float) -> NDArray[np.int64]:
+        for stage in self.stages:
+            reflect_outer_axes(stage.source, self.mirrors)
+            self.backend.run(stage.kernel, stage.calls)
+        return empty_bins(0)
+
+
+class _CompiledLines(Launch):
+    def __init__(self, backend, output: Field, argument: Field, factors: tuple[Field, Field, Field]) -> None:
+        from mpsolve.kernels.tridiagonal import tridiagonal_kernel
+
+        check_box((output, argument, *factors), None, None)
+        self.backend, self.kernel = backend, tridiagonal_kernel(output.format, argument.format, factors[0].format)
+        arrays = [field.storage.reshape(-1, field.storage.shape[-1]) for field in (output, argument, *factors)]
+        *outer, columns = output.shape
+        first = output.origin[-1]
+        self.calls = []
+        # The rows of one plane lie together; planes are apart by their ghost rows.
+        planes = [0] if len(outer) == 1 else [(plane + output.halo) * output.storage.shape[1] for plane in range(outer[0])]
+        for plane in planes:
+            for (a, *_), (b, *_) in _slabs((0, 0), (outer[-1], columns), backend.threads):
+                rows = plane + output.halo
+                self.calls.append((*arrays, rows + a, rows + b, first, columns))
+
+    def __call__(self, *scalars: float) -> NDArray[np.int64]:
+        self.backend.run(self.kernel, self.calls)
+        return empty_bins(0)
 
 
 def create(threads: int = 1) -> Backend:

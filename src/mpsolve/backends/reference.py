@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mpsolve.backends.base import Backend, Input, Launch, check_box, empty_bins
+from mpsolve.backends.base import Backend, Input, Launch, check_box, check_sweep, empty_bins
 from mpsolve.bins import accumulate
 from mpsolve.errors import FormatError
 from mpsolve.field import Field
 from mpsolve.kernels.noise_array import random_bits_array
+from mpsolve.kernels.sweep_array import sweep_array
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,51 @@ class ReferenceBackend(Backend):
         lo, hi = check_box(fields, lo, hi)
         first = first if first is not None else (0,) * fields[0].ndim
         return _Reference(point, outputs, inputs, lo, hi, dots, rounding, first, key)
+
+    def bind_sweep(
+        self,
+        target: Field,
+        source: Field,
+        rates: tuple[float, ...],
+        steps: int,
+        mirrors: tuple[tuple[int, int], ...],
+    ) -> Launch:
+        """Bind explicit diffusion steps; see `Backend.bind_sweep`."""
+        check_sweep(target, source, rates, steps, mirrors)
+        return _ReferenceSweep(target, source, rates, steps, mirrors)
+
+    def bind_lines(self, output: Field, argument: Field, factors: tuple[Field, Field, Field]) -> Launch:
+        """Bind the solution of tridiagonal systems along rows; see `Backend.bind_lines`."""
+        return _ReferenceLines(output, argument, factors)
+
+
+class _ReferenceSweep(Launch):
+    def __init__(self, *arguments) -> None:
+        self.arguments = arguments
+
+    def __call__(self, *scalars: float) -> NDArray[np.int64]:
+        sweep_array(*self.arguments)
+        return empty_bins(0)
+
+
+class _ReferenceLines(Launch):
+    def __init__(self, output: Field, argument: Field, factors: tuple[Field, Field, Field]) -> None:
+        self.output, self.argument = output, argument
+        self.lower, self.inverse, self.border = (field.format.decode(field.interior) for field in factors)
+
+    def __call__(self, *scalars: float) -> NDArray[np.int64]:
+        work = self.argument.format.decode(self.argument.interior)
+        work = work.astype(np.result_type(work, self.lower, self.output.format.compute))
+        count = work.shape[-1]
+        with np.errstate(all="ignore"):
+            for j in range(1, count):
+                work[..., j] -= self.lower[..., j] * work[..., j - 1]
+            work[..., -1] *= self.inverse[..., -1]
+            for j in range(count - 2, -1, -1):
+                work[..., j] = work[..., j] * self.inverse[..., j] - self.lower[..., j + 1] * work[..., j + 1]
+            ends = work[..., :1] + self.lower[..., :1] * work[..., -1:]
+            self.output.interior[...] = self.output.format.encode(work - self.border * ends)
+        return empty_bins(0)
 
 
 def create(threads: int = 1) -> Backend:

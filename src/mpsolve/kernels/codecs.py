@@ -13,6 +13,22 @@ _HALF, _FLOAT, _DOUBLE = ir.HalfType(), ir.FloatType(), ir.DoubleType()
 _BIAS32, _MANTISSA32 = 127, 23
 
 
+def like(value, element):
+    """Return the LLVM type of ``element`` with as many lanes as ``value`` has: every codec works on vectors too."""
+    return ir.VectorType(element, value.type.count) if isinstance(value.type, ir.VectorType) else element
+
+
+def constant(value, element, number):
+    """Return a constant of type ``element`` in as many lanes as ``value`` has."""
+    kind = like(value, element)
+    return ir.Constant(kind, [number] * kind.count if isinstance(kind, ir.VectorType) else number)
+
+
+def _ints(value):
+    """Return the maker of int32 constants for the lanes of a value."""
+    return lambda number: constant(value, _INT32, number)
+
+
 def _mantissa(format: Format) -> int:
     return format.significand_bits - 1
 
@@ -23,22 +39,23 @@ def _bias(format: Format) -> int:
 
 def _widen(builder, bits, format):
     """Decode by integers: shift into place, rescale by a power of two, mend infinities and NaN."""
-    wide = builder.zext(bits, _INT32)
+    int32, number, floats = like(bits, _INT32), _ints(bits), like(bits, _FLOAT)
+    wide = builder.zext(bits, int32)
     sign_bit = 1 << (format.bits - 1)
-    magnitude = builder.and_(wide, _INT32(sign_bit - 1))
-    sign = builder.shl(builder.and_(wide, _INT32(sign_bit)), _INT32(32 - format.bits))
-    shifted = builder.shl(magnitude, _INT32(_MANTISSA32 - _mantissa(format)))
+    magnitude = builder.and_(wide, number(sign_bit - 1))
+    sign = builder.shl(builder.and_(wide, number(sign_bit)), number(32 - format.bits))
+    shifted = builder.shl(magnitude, number(_MANTISSA32 - _mantissa(format)))
     # A product with a power of two is exact and turns the narrow format's subnormals into normal numbers.
-    scaled = builder.fmul(builder.bitcast(shifted, _FLOAT), _FLOAT(2.0 ** (_BIAS32 - _bias(format))))
-    result = builder.bitcast(scaled, _INT32)
+    power = constant(bits, _FLOAT, 2.0 ** (_BIAS32 - _bias(format)))
+    result = builder.bitcast(builder.fmul(builder.bitcast(shifted, floats), power), int32)
     if format.has_infinity:
         first_special = ((1 << format.exponent_bits) - 1) << _mantissa(format)
-        special = builder.or_(shifted, _INT32(0x7F800000))
+        special = builder.or_(shifted, number(0x7F800000))
     else:
         first_special = sign_bit - 1
-        special = _INT32(0x7FC00000)
-    is_special = builder.icmp_unsigned(">=", magnitude, _INT32(first_special))
-    return builder.bitcast(builder.or_(builder.select(is_special, special, result), sign), _FLOAT)
+        special = number(0x7FC00000)
+    is_special = builder.icmp_unsigned(">=", magnitude, number(first_special))
+    return builder.bitcast(builder.or_(builder.select(is_special, special, result), sign), floats)
 
 
 def _specials(format):
@@ -52,18 +69,19 @@ def _specials(format):
 
 def _finish(builder, magnitude, rounded, sign, format):
     """Replace overflow and NaN, add the sign, and cut to the storage width."""
+    number = _ints(magnitude)
     largest, overflow, not_a_number = _specials(format)
-    too_large = builder.icmp_unsigned(">", rounded, _INT32(largest))
-    rounded = builder.select(too_large, _INT32(overflow), rounded)
-    is_nan = builder.icmp_unsigned(">", magnitude, _INT32(0x7F800000))
-    rounded = builder.select(is_nan, _INT32(not_a_number), rounded)
-    sign = builder.lshr(sign, _INT32(32 - format.bits))
-    return builder.trunc(builder.or_(rounded, sign), ir.IntType(format.bits))
+    too_large = builder.icmp_unsigned(">", rounded, number(largest))
+    rounded = builder.select(too_large, number(overflow), rounded)
+    is_nan = builder.icmp_unsigned(">", magnitude, number(0x7F800000))
+    rounded = builder.select(is_nan, number(not_a_number), rounded)
+    sign = builder.lshr(sign, number(32 - format.bits))
+    return builder.trunc(builder.or_(rounded, sign), like(magnitude, ir.IntType(format.bits)))
 
 
 def _split_sign(builder, value):
-    bits = builder.bitcast(value, _INT32)
-    return builder.and_(bits, _INT32(0x7FFFFFFF)), builder.and_(bits, _INT32(1 << 31))
+    bits, number = builder.bitcast(value, like(value, _INT32)), _ints(value)
+    return builder.and_(bits, number(0x7FFFFFFF)), builder.and_(bits, number(1 << 31))
 
 
 def _rebase(format):
@@ -75,99 +93,123 @@ def _rebase(format):
 def _narrow(builder, value, format):
     """Encode FP32 to nearest even by integers; subnormals are rounded by one FP32 addition."""
     magnitude, sign = _split_sign(builder, value)
+    number = _ints(value)
     drop = _MANTISSA32 - _mantissa(format)
     smallest_normal, rebase = _rebase(format)
-    odd = builder.and_(builder.lshr(magnitude, _INT32(drop)), _INT32(1))
-    raised = builder.add(builder.add(magnitude, _INT32((1 << (drop - 1)) - 1)), odd)
-    normal = builder.sub(builder.lshr(raised, _INT32(drop)), _INT32(rebase))
+    odd = builder.and_(builder.lshr(magnitude, number(drop)), number(1))
+    raised = builder.add(builder.add(magnitude, number((1 << (drop - 1)) - 1)), odd)
+    normal = builder.sub(builder.lshr(raised, number(drop)), number(rebase))
     # Adding this constant aligns the smallest subnormal with the last bit of an FP32 significand.
-    anchor = _FLOAT(2.0 ** (1 - _bias(format) - _mantissa(format) + _MANTISSA32))
-    anchored = builder.fadd(builder.bitcast(magnitude, _FLOAT), anchor)
-    subnormal = builder.sub(builder.bitcast(anchored, _INT32), builder.bitcast(anchor, _INT32))
-    is_normal = builder.icmp_unsigned(">=", magnitude, _INT32(smallest_normal))
+    anchor = constant(value, _FLOAT, 2.0 ** (1 - _bias(format) - _mantissa(format) + _MANTISSA32))
+    anchored = builder.fadd(builder.bitcast(magnitude, like(value, _FLOAT)), anchor)
+    int32 = like(value, _INT32)
+    subnormal = builder.sub(builder.bitcast(anchored, int32), builder.bitcast(anchor, int32))
+    is_normal = builder.icmp_unsigned(">=", magnitude, number(smallest_normal))
     return _finish(builder, magnitude, builder.select(is_normal, normal, subnormal), sign, format)
 
 
 def _subnormal_stochastic(builder, magnitude, random_bits, format):
-    """Round in units of the smallest subnormal: the whole part, plus one if the fraction exceeds a uniform number."""
-    units = builder.fmul(builder.bitcast(magnitude, _FLOAT), _FLOAT(2.0 ** (_bias(format) - 1 + _mantissa(format))))
-    in_range = builder.fcmp_ordered("<", units, _FLOAT(65536.0))
-    whole = builder.fptosi(builder.select(in_range, units, _FLOAT(0.0)), _INT32)
-    fraction = builder.fsub(units, builder.sitofp(whole, _FLOAT))
-    uniform = builder.fmul(builder.uitofp(builder.lshr(random_bits, _INT32(8)), _FLOAT), _FLOAT(2.0**-24))
-    return builder.add(whole, builder.zext(builder.fcmp_ordered(">", fraction, uniform), _INT32))
+    """Round in units of the smallest subnormal: the whole part, plus one if fraction and noise make one.
+
+    The noise is (k + 1/2) / 2**32 for random bits k. FP64 holds both sides of the comparison exactly.
+    """
+    floats, doubles, int32 = (like(magnitude, kind) for kind in (_FLOAT, _DOUBLE, _INT32))
+    scale = constant(magnitude, _FLOAT, 2.0 ** (_bias(format) - 1 + _mantissa(format)))
+    units = builder.fmul(builder.bitcast(magnitude, floats), scale)
+    in_range = builder.fcmp_ordered("<", units, constant(magnitude, _FLOAT, 65536.0))
+    whole = builder.fptosi(builder.select(in_range, units, constant(magnitude, _FLOAT, 0.0)), int32)
+    fraction = builder.fpext(builder.fsub(units, builder.sitofp(whole, floats)), doubles)
+    fraction = builder.fmul(fraction, constant(magnitude, _DOUBLE, 2.0**32))
+    missing = builder.uitofp(builder.xor(random_bits, constant(magnitude, _INT32, 0xFFFFFFFF)), doubles)
+    missing = builder.fadd(missing, constant(magnitude, _DOUBLE, 0.5))
+    return builder.add(whole, builder.zext(builder.fcmp_ordered(">=", fraction, missing), int32))
 
 
 def _narrow_stochastic(builder, value, random_bits, format):
     """Encode FP32 by adding random bits below the last kept bit and truncating."""
     magnitude, sign = _split_sign(builder, value)
+    number = _ints(value)
     drop = _MANTISSA32 - _mantissa(format)
     smallest_normal, rebase = _rebase(format)
-    noise = builder.lshr(random_bits, _INT32(32 - drop))
-    normal = builder.sub(builder.lshr(builder.add(magnitude, noise), _INT32(drop)), _INT32(rebase))
+    noise = builder.lshr(random_bits, number(32 - drop))
+    normal = builder.sub(builder.lshr(builder.add(magnitude, noise), number(drop)), number(rebase))
     if format.exponent_bits < 8:
-        is_normal = builder.icmp_unsigned(">=", magnitude, _INT32(smallest_normal))
+        is_normal = builder.icmp_unsigned(">=", magnitude, number(smallest_normal))
         rounded = builder.select(is_normal, normal, _subnormal_stochastic(builder, magnitude, random_bits, format))
     else:
         rounded = normal
     # An infinity plus noise must stay an infinity.
-    is_infinite = builder.icmp_unsigned("==", magnitude, _INT32(0x7F800000))
-    rounded = builder.select(is_infinite, _INT32(_specials(format)[1]), rounded)
+    is_infinite = builder.icmp_unsigned("==", magnitude, number(0x7F800000))
+    rounded = builder.select(is_infinite, number(_specials(format)[1]), rounded)
     return _finish(builder, magnitude, rounded, sign, format)
 
 
 def _round_to_odd(builder, value):
     """Convert FP64 to FP32 so that a second rounding to a narrower format equals a single one."""
-    nearest = builder.fptrunc(value, _FLOAT)
-    back = builder.fpext(nearest, _DOUBLE)
-    mask = _INT64((1 << 63) - 1)
-    exact_bits = builder.and_(builder.bitcast(value, _INT64), mask)
-    back_bits = builder.and_(builder.bitcast(back, _INT64), mask)
-    too_large = builder.zext(builder.icmp_unsigned(">", back_bits, exact_bits), _INT32)
-    inexact = builder.zext(builder.icmp_unsigned("!=", back_bits, exact_bits), _INT32)
-    bits = builder.or_(builder.sub(builder.bitcast(nearest, _INT32), too_large), inexact)
-    return builder.bitcast(bits, _FLOAT)
+    int32, int64 = like(value, _INT32), like(value, _INT64)
+    nearest = builder.fptrunc(value, like(value, _FLOAT))
+    back = builder.fpext(nearest, like(value, _DOUBLE))
+    mask = constant(value, _INT64, (1 << 63) - 1)
+    exact_bits = builder.and_(builder.bitcast(value, int64), mask)
+    back_bits = builder.and_(builder.bitcast(back, int64), mask)
+    too_large = builder.zext(builder.icmp_unsigned(">", back_bits, exact_bits), int32)
+    inexact = builder.zext(builder.icmp_unsigned("!=", back_bits, exact_bits), int32)
+    bits = builder.or_(builder.sub(builder.bitcast(nearest, int32), too_large), inexact)
+    return builder.bitcast(bits, like(value, _FLOAT))
+
+
+def emit_bf16_bits(builder, value):
+    """Emit the int32 patterns of FP32 numbers rounded to BF16; their low halves are junk.
+
+    A NaN must have zeros in its low half, as results of decoded numbers have: it then stays a NaN without a test.
+    """
+    bits, number = builder.bitcast(value, like(value, _INT32)), _ints(value)
+    odd = builder.and_(builder.lshr(bits, number(16)), number(1))
+    return builder.add(builder.add(bits, number(0x7FFF)), odd)
 
 
 def _encode_bf16(builder, value):
-    bits = builder.bitcast(value, _INT32)
-    odd = builder.and_(builder.lshr(bits, _INT32(16)), _INT32(1))
-    rounded = builder.add(builder.add(bits, _INT32(0x7FFF)), odd)
-    quiet = builder.or_(builder.and_(bits, _INT32(1 << 31)), _INT32(0x7FC00000))
-    rounded = builder.select(builder.fcmp_unordered("uno", value, value), quiet, rounded)
-    return builder.trunc(builder.lshr(rounded, _INT32(16)), _INT16)
+    bits, number = builder.bitcast(value, like(value, _INT32)), _ints(value)
+    quiet = builder.or_(builder.and_(bits, number(1 << 31)), number(0x7FC00000))
+    is_nan = builder.fcmp_unordered("uno", value, value)
+    rounded = builder.select(is_nan, quiet, emit_bf16_bits(builder, value))
+    return builder.trunc(builder.lshr(rounded, number(16)), like(value, _INT16))
 
 
 def _encode_tf32(builder, value):
-    bits = builder.bitcast(value, _INT32)
-    odd = builder.and_(builder.lshr(bits, _INT32(13)), _INT32(1))
-    rounded = builder.and_(builder.add(builder.add(bits, _INT32(0xFFF)), odd), _INT32(0xFFFFE000))
+    bits, number = builder.bitcast(value, like(value, _INT32)), _ints(value)
+    odd = builder.and_(builder.lshr(bits, number(13)), number(1))
+    rounded = builder.and_(builder.add(builder.add(bits, number(0xFFF)), odd), number(0xFFFFE000))
     is_nan = builder.fcmp_unordered("uno", value, value)
-    return builder.select(is_nan, value, builder.bitcast(rounded, _FLOAT))
+    return builder.select(is_nan, value, builder.bitcast(rounded, value.type))
 
 
 def emit_decode(builder, bits, format: Format):
-    """Emit the decoding of one stored value of a 16- or 8-bit format to FP32."""
+    """Emit the decoding of stored values, one or a vector, to the compute type; FP64, FP32 and TF32 stay as they are."""
+    if format.bits > 16:
+        return bits
     if format.name == "bf16":
-        return builder.bitcast(builder.shl(builder.zext(bits, _INT32), _INT32(16)), _FLOAT)
+        wide = builder.shl(builder.zext(bits, like(bits, _INT32)), constant(bits, _INT32, 16))
+        return builder.bitcast(wide, like(bits, _FLOAT))
     if format.name == "fp16" and converts_fp16():
-        return builder.fpext(builder.bitcast(bits, _HALF), _FLOAT)
+        return builder.fpext(builder.bitcast(bits, like(bits, _HALF)), like(bits, _FLOAT))
     return _widen(builder, bits, format)
 
 
 def emit_encode(builder, value, format: Format):
-    """Emit the rounding to nearest even of an FP64 or FP32 value to the storage of a format."""
+    """Emit the rounding to nearest even of FP64 or FP32 values, one or a vector, to the storage of a format."""
+    double = like(value, _DOUBLE)
     if format.name == "fp64":
-        return value if value.type == _DOUBLE else builder.fpext(value, _DOUBLE)
+        return value if value.type == double else builder.fpext(value, double)
     if format.name == "fp32":
-        return builder.fptrunc(value, _FLOAT) if value.type == _DOUBLE else value
-    value = _round_to_odd(builder, value) if value.type == _DOUBLE else value
+        return builder.fptrunc(value, like(value, _FLOAT)) if value.type == double else value
+    value = _round_to_odd(builder, value) if value.type == double else value
     if format.name == "tf32":
         return _encode_tf32(builder, value)
     if format.name == "bf16":
         return _encode_bf16(builder, value)
     if format.name == "fp16" and converts_fp16():
-        return builder.bitcast(builder.fptrunc(value, _HALF), _INT16)
+        return builder.bitcast(builder.fptrunc(value, like(value, _HALF)), like(value, _INT16))
     return _narrow(builder, value, format)
 
 

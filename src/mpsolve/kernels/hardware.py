@@ -14,7 +14,7 @@ def features() -> dict[str, bool]:
 
     if config.CPU_FEATURES is not None:
         return {flag.strip()[1:]: flag.strip().startswith("+") for flag in config.CPU_FEATURES.split(",") if flag.strip()}
-    if config.CPU_NAME is not None and config.CPU_NAME != binding.get_host_cpu_name():
+    if config.CPU_NAME is not None and binding.get_host_cpu_name() != config.CPU_NAME:
         return {}
     return dict(binding.get_host_cpu_features())
 

@@ -10,37 +10,52 @@ from numba.extending import intrinsic
 LINE = 64
 
 
-def _address(context, builder, array_type, array, index):
-    """Return the address of one element of a C-contiguous array; indices are never negative here."""
-    struct = context.make_array(array_type)(context, builder, array)
-    shape = cgutils.unpack_tuple(builder, struct.shape, array_type.ndim)
+@intrinsic
+def bare(typing, array):
+    """Return the handle of a C-contiguous array: its address and shape alone.
+
+    An array that is handed to an inlined function is counted as a reference, and LLVM vectorises no loop that counts.
+    """
+    result = types.Tuple((types.CPointer(array.dtype), types.UniTuple(types.intp, array.ndim)))
+
+    def generate(context, builder, signature, arguments):
+        struct = context.make_array(array)(context, builder, arguments[0])
+        return context.make_tuple(builder, result, (struct.data, struct.shape))
+
+    return result(array), generate
+
+
+def address(builder, handle, index):
+    """Emit the address of one element of a `bare` array; indices are never negative here."""
+    data, shape = cgutils.unpack_tuple(builder, handle, 2)
+    lengths = cgutils.unpack_tuple(builder, shape, len(index))
     linear = index[0]
-    for axis in range(1, array_type.ndim):
-        linear = builder.add(builder.mul(linear, shape[axis]), index[axis])
-    return builder.gep(struct.data, [linear])
+    for axis in range(1, len(index)):
+        linear = builder.add(builder.mul(linear, lengths[axis]), index[axis])
+    return builder.gep(data, [linear])
 
 
 @intrinsic
-def element(typing, array, index):
-    """Return the stored element of ``array`` at the index tuple."""
+def element(typing, handle, index):
+    """Return the stored element of a `bare` array at the index tuple."""
 
     def generate(context, builder, signature, arguments):
-        position = cgutils.unpack_tuple(builder, arguments[1], array.ndim)
-        return builder.load(_address(context, builder, array, arguments[0], position))
+        position = cgutils.unpack_tuple(builder, arguments[1], index.count)
+        return builder.load(address(builder, arguments[0], position))
 
-    return array.dtype(array, index), generate
+    return handle[0].dtype(handle, index), generate
 
 
 @intrinsic
-def set_element(typing, array, index, value):
-    """Store ``value``, of the array's own type, at the index tuple."""
+def set_element(typing, handle, index, value):
+    """Store ``value``, of the array's own type, at the index tuple of a `bare` array."""
 
     def generate(context, builder, signature, arguments):
-        position = cgutils.unpack_tuple(builder, arguments[1], array.ndim)
-        builder.store(arguments[2], _address(context, builder, array, arguments[0], position))
+        position = cgutils.unpack_tuple(builder, arguments[1], index.count)
+        builder.store(arguments[2], address(builder, arguments[0], position))
         return context.get_dummy_value()
 
-    return types.void(array, index, array.dtype), generate
+    return types.void(handle, index, handle[0].dtype), generate
 
 
 @intrinsic
@@ -56,17 +71,22 @@ def wide_vectors(typing):
 
 
 @intrinsic
+def keep(typing, array):
+    """Do nothing, but let the array live until here: a `bare` handle does not count as a reference."""
+    return types.void(array), lambda context, builder, signature, arguments: context.get_dummy_value()
+
+
+@intrinsic
 def _stream_lines(typing, target, target_start, source, source_start, count):
     """Copy ``count`` elements, full aligned lines, to flat index ``target_start`` with stores that bypass the caches."""
 
     def generate(context, builder, signature, arguments):
         word = ir.IntType(64)
         line = ir.VectorType(ir.IntType(32), LINE // 4).as_pointer()
-        size = context.get_constant(types.intp, target.dtype.bitwidth // 8)
+        size = context.get_constant(types.intp, target[0].dtype.bitwidth // 8)
         starts = []
-        for array_type, array, start in ((target, *arguments[0:2]), (source, *arguments[2:4])):
-            data = context.make_array(array_type)(context, builder, array).data
-            starts.append(builder.ptrtoint(builder.gep(data, [start]), word))
+        for handle, start in (arguments[0:2], arguments[2:4]):
+            starts.append(builder.ptrtoint(address(builder, handle, [start]), word))
         end = builder.mul(arguments[4], size)
         with cgutils.for_range_slice(builder, word(0), end, word(LINE)) as (offset, _):
             value = builder.load(builder.inttoptr(builder.add(starts[1], offset), line), align=LINE)
@@ -84,13 +104,13 @@ def misfit(array):
 
 
 @njit(nogil=True)
-def stream_row(target, start, stop, buffer, buffer_start):
+def stream_row(target, start, stop, buffer, buffer_start, per_line):
     """Copy a row piece from a buffer to flat storage indices ``start`` to ``stop``, whole lines past the caches.
 
-    ``buffer_start`` is the flat index that ``buffer[0]`` stands for, a multiple of a line: so source and target share
-    their alignment, and only the ragged ends are copied element by element.
+    Target and buffer are one-dimensional `bare` handles. ``buffer_start`` is the flat index that the first element of
+    the buffer stands for, a multiple of a line: so source and target share their alignment, and only the ragged ends
+    are copied element by element. A line has ``per_line`` elements.
     """
-    per_line = LINE // target.itemsize
     head = min(stop, -(-start // per_line) * per_line)
     tail = max(head, stop // per_line * per_line)
     for position in range(start, head):

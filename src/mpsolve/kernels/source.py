@@ -11,6 +11,8 @@ from mpsolve.formats.base import Format
 VECTOR = "vector"
 #: Elements of a row that are computed, summed and streamed together: they stay in the first-level cache.
 CHUNK = 1024
+#: Bytes of a cache line, which streaming stores fill as a whole.
+LINE = 64
 
 _INDEX = ("i", "j", "k")
 
@@ -141,10 +143,11 @@ def _stores(spec: KernelSpec, indent: str) -> list[str]:
     if spec.stream:
         row = "0"
         for axis in range(spec.ndim - 1):
-            row = f"({row} + {_INDEX[axis]}) * o0.shape[{axis + 1}]"
+            row = f"({row} + {_INDEX[axis]}) * o0[1][{axis + 1}]"
         for number in range(len(spec.outputs)):
+            per_line = LINE // spec.outputs[number].itemsize
             flat = f"({row} + start), ({row} + stop), buffer{number}, ({row} + first)"
-            lines.append(f"{indent}memory.stream_row(flat{number}, {flat})")
+            lines.append(f"{indent}memory.stream_row(flat{number}, {flat}, {per_line})")
     return lines
 
 
@@ -180,15 +183,18 @@ def _sum_lines(spec: KernelSpec, indent: str) -> list[str]:
 def kernel_source(spec: KernelSpec) -> str:
     """Return the whole module: codecs, ``point``, and ``kernel`` compiled for one signature."""
     axes = range(spec.ndim)
-    arguments = [*_names("o", len(spec.outputs)), *_names("a", len(spec.inputs)), *_names("c", spec.scalars)]
+    arrays = [*_names("o", len(spec.outputs)), *_names("a", len(spec.inputs))]
+    arguments = [f"array_{name}" for name in arrays] + _names("c", spec.scalars)
     arguments += [f"lo{n}" for n in axes] + [f"hi{n}" for n in axes] + [f"at{n}" for n in axes] + ["key", "table"]
     lines = [*_header(spec), f"@njit({_signature(spec)}, nogil=True, cache=True)"]
     lines += [f"def kernel({', '.join(arguments)}):", "    memory.wide_vectors()"]
-    if spec.stream:
-        for number, format in enumerate(spec.outputs):
-            lines.append(f"    raw{number} = np.empty({CHUNK} + memory.LINE, np.{format.storage.name})")
-            lines.append(f"    buffer{number} = raw{number}[memory.misfit(raw{number}):]")
-            lines.append(f"    flat{number} = o{number}.reshape(o{number}.size)")
+    lines += [f"    {name} = memory.bare(array_{name})" for name in arrays]
+    buffers = list(enumerate(spec.outputs)) if spec.stream else []
+    for number, format in buffers:
+        lines.append(f"    raw{number} = np.empty({CHUNK} + {LINE}, np.{format.storage.name})")
+        lines.append(f"    buffer{number} = memory.bare(raw{number}[memory.misfit(raw{number}):])")
+        lines.append(f"    flat{number} = memory.bare(array_o{number}.reshape(array_o{number}.size))")
     opened, indent = _loops(spec)
     lines += [*opened, *(_stores(spec, indent) if spec.outputs else ()), *_sum_lines(spec, indent)]
+    lines += [f"    memory.keep(raw{number})" for number, _ in buffers]
     return "\n".join(lines) + "\n"

@@ -42,7 +42,7 @@ class HeatModel(DiffusiveModel):
     def coordinates_m(self, axis: int, faces: bool = False) -> NDArray[np.float64]:
         """Return this rank's cell centres, or its faces, along an axis."""
         places = np.arange(self.grid.lo[axis], self.grid.hi[axis] + faces) + (0.0 if faces else 0.5)
-        return places * self.spacing_m[axis]
+        return np.asarray(places * self.spacing_m[axis], np.float64)
 
     def _mesh(self, face_axis: int | None = None) -> list[NDArray[np.float64]]:
         axes = [self.coordinates_m(axis, faces=axis == face_axis) for axis in range(self.grid.ndim)]

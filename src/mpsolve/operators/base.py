@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,28 @@ from numpy.typing import NDArray
 from mpsolve.field import Field
 from mpsolve.formats.base import Format
 from mpsolve.parallel.space import Space
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The part of an operator that couples cells of one row, local and FP64: a tridiagonal ring or chain per row.
+
+    Attributes
+    ----------
+    diagonal : ndarray, local shape
+        Diagonal of the whole operator.
+    off : ndarray, local shape
+        Entry between columns j - 1 and j; column 0 is not used.
+    corner : ndarray, local shape without the last axis
+        Entry between the last and the first column of a periodic row; zero for open rows.
+    dominant : bool
+        Whether the coupling along rows is much the strongest somewhere, so that solving for rows pays.
+    """
+
+    diagonal: NDArray[np.float64]
+    off: NDArray[np.float64]
+    corner: NDArray[np.float64]
+    dominant: bool
 
 
 class Operator(ABC):
@@ -60,8 +83,12 @@ class Operator(ABC):
 
     @abstractmethod
     def in_format(self, format: Format) -> Operator:
-        """Return this operator with coefficients in ``format``, divided by a power of two `scale` that avoids overflow."""
+        """Return this operator with coefficients in ``format``, divided by a power of two `scale` against overflow."""
 
     @abstractmethod
     def inverse_diagonal(self) -> NDArray[np.float64] | None:
         """Return 1 / diagonal (local shape), or None if the diagonal is constant or not known."""
+
+    def rows(self) -> Rows | None:
+        """Return the coupling along rows, or None if ranks cut the rows or the operator has none (collective)."""
+        return None

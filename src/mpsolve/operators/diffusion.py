@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mpsolve.errors import ShapeError
 from mpsolve.field import Field
 from mpsolve.formats.base import Format
-from mpsolve.operators.base import Operator
+from mpsolve.operators.base import Operator, Rows
 from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.halo import Halo
 from mpsolve.parallel.reductions import combine, maximum
@@ -19,11 +19,15 @@ from mpsolve.parallel.space import Space
 
 #: Blocks with fewer cells are computed in one piece after the exchange: cutting them up costs more than it hides.
 OVERLAP_CELLS = 1 << 16
+#: Rows this much stronger coupled than columns are solved for as a whole.
+STRONG_ROWS = 4.0
+#: Shorter rows are no chain.
+MIN_ROW = 3
 PERIODIC, DIRICHLET, NEUMANN = "periodic", "dirichlet", "neumann"
 
 
 def uniform_2d(load, a, c, i, j):
-    """p b + q A u where face coefficients depend on their own axis only; a = (u, b, fx, fy), c = (p, q, reaction)."""
+    """Return p b + q A u, each face coefficient by its axis position; a = (u, b, fx, fy), c = (p, q, reaction)."""
     u, b, fx, fy = a
     p, q, reaction = c
     centre = load(u, i, j)
@@ -33,7 +37,7 @@ def uniform_2d(load, a, c, i, j):
 
 
 def uniform_3d(load, a, c, i, j, k):
-    """p b + q A u where face coefficients depend on their own axis only; a = (u, b, fx, fy, fz), c = (p, q, reaction)."""
+    """Return p b + q A u, each face coefficient by its axis position; a = (u, b, fx, fy, fz), c = (p, q, reaction)."""
     u, b, fx, fy, fz = a
     p, q, reaction = c
     centre = load(u, i, j, k)
@@ -44,7 +48,7 @@ def uniform_3d(load, a, c, i, j, k):
 
 
 def varying_2d(load, a, c, i, j):
-    """p b + q A u with a coefficient per face and cell; a = (u, b, fx, fy, reaction), c = (p, q)."""
+    """Return p b + q A u, a coefficient per face and cell; a = (u, b, fx, fy, reaction), c = (p, q)."""
     u, b, fx, fy, reaction = a
     p, q = c
     centre = load(u, i, j)
@@ -54,7 +58,7 @@ def varying_2d(load, a, c, i, j):
 
 
 def varying_3d(load, a, c, i, j, k):
-    """p b + q A u with a coefficient per face and cell; a = (u, b, fx, fy, fz, reaction), c = (p, q)."""
+    """Return p b + q A u, a coefficient per face and cell; a = (u, b, fx, fy, fz, reaction), c = (p, q)."""
     u, b, fx, fy, fz, reaction = a
     p, q = c
     centre = load(u, i, j, k)
@@ -96,7 +100,11 @@ class Coefficients:
 
 
 def uniform_coefficients(
-    shape: Sequence[int], spacing: Sequence[float], sides: Sequence[tuple[str, str]], conductivity: float, reaction: float
+    shape: Sequence[int],
+    spacing: Sequence[float],
+    sides: Sequence[tuple[str, str]],
+    conductivity: float,
+    reaction: float,
 ) -> Coefficients:
     """Return the coefficients of ``reaction u - div(conductivity grad u)`` on cells of equal size.
 
@@ -142,6 +150,14 @@ class Diffusion(Operator):
         The coefficients are divided by this power of two.
     halo_format : Format, optional
         Narrower format of the halo messages.
+    inner_halo_format : Format, optional
+        The same for the operators that `in_format` makes. A residual needs its ghosts bit for bit, or it would be
+        that of another system.
+
+    Raises
+    ------
+    ShapeError
+        If the grid has another number of axes, or the coefficients are neither all uniform nor all varying.
     """
 
     def __init__(
@@ -153,10 +169,14 @@ class Diffusion(Operator):
         *,
         scale: float = 1.0,
         halo_format: Format | None = None,
+        inner_halo_format: Format | None = None,
     ) -> None:
         if grid.ndim not in (2, 3):
             raise ShapeError(f"diffusion needs a grid of 2 or 3 axes, not {grid.ndim}")
-        self.grid, self.space, self.format, self.scale, self.halo_format = grid, space, format, scale, halo_format
+        if coefficients.uniform and np.ndim(coefficients.reaction):
+            raise ShapeError("a reaction or mass that varies needs a face coefficient per cell as well")
+        self.grid, self.space, self.format, self.scale = grid, space, format, scale
+        self.halo_format, self.inner_halo_format = halo_format, inner_halo_format
         self.coefficients = coefficients
         self._fields = [] if coefficients.uniform else self._stored()
         self.norm = self._bound() / scale
@@ -225,7 +245,7 @@ class Diffusion(Operator):
             halo.finish()
             bins += [launch(p, q, *reaction) for launch in outside]
             self.space.ledger.add(phase, output.format.name, **work)
-            return combine(self.space.comm, sum(bins[1:], bins[0])) if dots else bins[0]
+            return combine(self.space.comm, sum(bins[1:], bins[0])) if dots else np.empty(0)
 
         return call
 
@@ -254,17 +274,30 @@ class Diffusion(Operator):
     def in_format(self, format: Format) -> Diffusion:
         """Return the operator in a format, scaled so that the norm is about 1; see `Operator.in_format`."""
         scale = 2.0 ** int(np.frexp(self.norm * self.scale)[1]) if self.norm > 0 else 1.0
-        return Diffusion(self.grid, self.space, self.coefficients, format, scale=scale, halo_format=self.halo_format)
+        halo_format = self.inner_halo_format or self.halo_format
+        return Diffusion(self.grid, self.space, self.coefficients, format, scale=scale, halo_format=halo_format)
 
     def inverse_diagonal(self) -> NDArray[np.float64] | None:
         """Return 1 / diagonal of varying coefficients; None for uniform ones, whose diagonal is almost constant."""
-        if self.coefficients.uniform:
-            return None
+        return None if self.coefficients.uniform else self.scale / self._diagonal()
+
+    def _diagonal(self) -> NDArray[np.float64]:
         diagonal = np.array(np.broadcast_to(self.coefficients.reaction, self.grid.shape))
         for axis, face in enumerate(self.coefficients.faces):
             diagonal += np.take(face, range(self.grid.shape[axis]), axis)
             diagonal += np.take(face, range(1, self.grid.shape[axis] + 1), axis)
-        return self.scale / diagonal
+        return diagonal
+
+    def rows(self) -> Rows | None:
+        """Return the coupling along the last axis if that is not cut; see `Operator.rows`."""
+        if self.coefficients.uniform or self.grid.ranks_per_axis[-1] > 1 or self.grid.shape[-1] < MIN_ROW:
+            return None
+        *others, along = self.coefficients.faces
+        strongest = maximum(self.space.comm, float(np.max(along, initial=0.0)))
+        across = maximum(self.space.comm, max(float(np.max(face, initial=0.0)) for face in others))
+        ring = along[..., 0] if self.grid.periodic[-1] else np.zeros(self.grid.shape[:-1])
+        off = -along[..., :-1] / self.scale
+        return Rows(self._diagonal() / self.scale, off, -ring / self.scale, strongest > STRONG_ROWS * across)
 
 
 def side_source(

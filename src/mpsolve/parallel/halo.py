@@ -17,6 +17,7 @@ from mpsolve.field import Field
 from mpsolve.formats.base import Format
 from mpsolve.ledger import Ledger
 from mpsolve.parallel.cartesian import Cartesian
+from mpsolve.parallel.waiting import complete
 
 if TYPE_CHECKING:
     from mpi4py.MPI import Prequest
@@ -106,8 +107,9 @@ class Halo:
         self._requests = [*self._receives, *self._sends]
         self._active = False
         self._ledger, self._phase, self._counts = ledger, phase, _counts(outgoing)
-        # MPI complains at its end about persistent requests that nobody freed.
-        weakref.finalize(self, _free, self._requests)
+        if self._requests:
+            # MPI complains at its end about persistent requests that nobody freed.
+            weakref.finalize(self, _free, self._requests)
 
     @property
     def messages(self) -> int:
@@ -157,8 +159,7 @@ class Halo:
         """
         if not self._active:
             raise RuntimeError("a halo exchange was finished that had not been started; call start() first")
-        if self._requests:
-            type(self._requests[0]).Waitall(self._requests)
+        complete(self._requests)
         self._active = False
         for expand in self._expand:
             expand()

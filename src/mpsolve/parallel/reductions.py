@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mpsolve.bins import BINS, accumulate, to_float
+from mpsolve.parallel.waiting import complete
 
 if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm
@@ -31,7 +33,7 @@ def combine(comm: Intracomm, bins: NDArray[np.int64]) -> NDArray[np.float64]:
     total = bins
     if comm.size > 1:
         total = np.empty_like(bins)
-        comm.Allreduce(bins, total)
+        complete([comm.Iallreduce(bins, total)])
     return np.array([to_float(table) for table in total])
 
 
@@ -55,9 +57,10 @@ def norm(comm: Intracomm, values: NDArray) -> float:
     largest = maximum(comm, float(np.max(np.abs(values), initial=0.0)))
     if largest == 0.0 or not np.isfinite(largest):
         return largest
-    scale = 2.0 ** -np.frexp(largest)[1]
+    # Beyond these the power itself would overflow or be subnormal.
+    scale = 2.0 ** max(-1000, min(1000, -math.frexp(largest)[1]))
     scaled = np.asarray(values, np.float64) * scale
-    return float(np.sqrt(dot(comm, scaled, scaled)) / scale)
+    return math.sqrt(dot(comm, scaled, scaled)) / scale
 
 
 def maximum(comm: Intracomm, value: float) -> float:
@@ -67,5 +70,5 @@ def maximum(comm: Intracomm, value: float) -> float:
     if comm.size > 1:
         from mpi4py import MPI
 
-        comm.Allreduce(MPI.IN_PLACE, pair, MPI.MAX)
+        complete([comm.Iallreduce(MPI.IN_PLACE, pair, MPI.MAX)])
     return float("nan") if pair[1] else float(pair[0])

@@ -56,19 +56,22 @@ class Space:
         dots: tuple[tuple[int, int], ...] = (),
         phase: str = "vector",
         flops: int = 0,
+        rounding: str = "nearest",
+        first: tuple[int, ...] | None = None,
+        key: int = 0,
     ) -> Callable[..., NDArray[np.float64]]:
         """Bind a cell-by-cell kernel; calling it with scalars returns the global inner products (collective if any).
 
         Parameters
         ----------
-        point, outputs, inputs, dots
+        point, outputs, inputs, dots, rounding, first, key
             As in `Backend.bind`.
         phase : str
             The ledger's phase.
         flops : int
             Operations per cell that `point` does; 2 more are counted for each inner product.
         """
-        launch = self.backend.bind(point, outputs, inputs, dots=dots)
+        launch = self.backend.bind(point, outputs, inputs, dots=dots, rounding=rounding, first=first, key=key)
         cells = int(np.prod(self.shape))
         fields = [field for field in (*outputs, *inputs) if isinstance(field, Field)]
         moved = cells * sum(field.format.itemsize for field in fields)
@@ -78,7 +81,19 @@ class Space:
         def call(*scalars: float) -> NDArray[np.float64]:
             bins = launch(*scalars)
             self.ledger.add(phase, name, **work)
-            return combine(self.comm, bins) if dots else bins
+            return combine(self.comm, bins) if dots else np.empty(0)
+
+        return call
+
+    def bind_lines(self, output: Field, argument: Field, factors: tuple[Field, Field, Field], *, phase: str):
+        """Bind the solution of tridiagonal systems along rows; see `Backend.bind_lines`. Calling it is local."""
+        launch = self.backend.bind_lines(output, argument, factors)
+        cells = int(np.prod(self.shape))
+        moved = cells * sum(field.format.itemsize for field in (output, argument, *factors))
+
+        def call() -> None:
+            launch()
+            self.ledger.add(phase, output.format.name, flops=7 * cells, bytes=moved)
 
         return call
 

@@ -4,27 +4,31 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from mpsolve import lookup
 from mpsolve.field import Field
 from mpsolve.operators.base import Operator
+from mpsolve.parallel.reductions import norm
 from mpsolve.precision import get_format
 from mpsolve.solvers.base import Escalation, Refinement, Result, Status
 from mpsolve.solvers.inner.base import InnerSolver
 from mpsolve.solvers.scaling import to_unit
 from mpsolve.solvers.stopping import Progress, inner_tolerance
 
+#: The last inner solve aims below the tolerance by this factor, because its own norm is another one.
+MARGIN = 0.1
+#: Sums of squares below this may have lost terms that fell below the normal numbers.
+SMALLEST_SQUARE = 1e-250
+
 
 def scaled_copy(load, a, c, *index):
-    """c a: a residual brought into the range of the inner format; a = (residual,), c = (scale,)."""
+    """Return c a: a residual brought into the range of the inner format; a = (residual,), c = (scale,)."""
     (residual,) = a
     (scale,) = c
     return scale * load(residual, *index)
 
 
 def add_scaled(load, a, c, *index):
-    """x + c d; a = (x, d), c = (scale,)."""
+    """Return x + c d; a = (x, d), c = (scale,)."""
     x, correction = a
     (scale,) = c
     return load(x, *index) + scale * load(correction, *index)
@@ -40,6 +44,8 @@ class RefinementOptions:
         Inner solver: the name of a file in ``solvers/inner``.
     ladder : tuple of str
         Formats to try in turn, the first one first.
+    preconditioner : str
+        Of the inner solver: ``"auto"``, ``"lines"``, ``"jacobi"`` or ``"none"``.
     accumulate : str
         Format of sums inside the inner solver.
     rtol : float
@@ -53,6 +59,7 @@ class RefinementOptions:
     """
 
     inner: str = "cg"
+    preconditioner: str = "auto"
     ladder: tuple[str, ...] = ("fp64",)
     accumulate: str = "fp32"
     rtol: float = 1e-12
@@ -68,7 +75,9 @@ class _Rung:
         self.format = get_format(name)
         low = operator.in_format(self.format)
         self.scale = low.scale
-        self.solver: InnerSolver = lookup.find("solvers.inner", options.inner).create(low, options.accumulate)
+        self.solver: InnerSolver = lookup.find("solvers.inner", options.inner).create(
+            low, options.accumulate, options.preconditioner
+        )
         bind = operator.space.bind
         self.send = bind(scaled_copy, [self.solver.right_hand_side], [residual], phase="refinement", flops=1)
         self.receive = bind(add_scaled, [x], [x, self.solver.correction], phase="refinement", flops=2)
@@ -92,6 +101,8 @@ class RefinementSolver:
     ----------
     solution, right_hand_side : Field
         FP64 fields of the operator's space; fill `right_hand_side` and the guess in `solution`, then call `solve`.
+    homogeneous : bool
+        Whether the right-hand side was zero when it was last measured.
     """
 
     def __init__(self, operator: Operator, options: RefinementOptions) -> None:
@@ -101,6 +112,7 @@ class RefinementSolver:
         self.solution, self.right_hand_side, self._residual, self._best = (space.zeros(double) for _ in range(4))
         fields = self._residual, self.solution, self.right_hand_side
         self._evaluate = operator.affine(*fields, dots=((0, 0), (1, 1), (2, 2)), phase="residual")
+        self.homogeneous = False
         self._rungs: list[_Rung] = []
         self._level = 0
 
@@ -139,17 +151,30 @@ class RefinementSolver:
 
     def measure(self) -> tuple[float, float, float]:
         """Compute the FP64 residual; return its norm, the backward error and the relative residual (collective)."""
-        residual, x, b = np.sqrt(self._evaluate(1.0, -1.0))
+        squares = self._evaluate(1.0, -1.0)
+        fields = self._residual, self.solution, self.right_hand_side
+        residual, x, b = (self._norm(float(square), field) for square, field in zip(squares, fields, strict=True))
+        self.homogeneous = b == 0.0
         size = self.operator.norm * x + b
-        backward = residual / size if size > 0 else (0.0 if residual == 0 else math.inf)
-        return float(residual), float(backward), float(residual / b if b > 0 else backward)
+        backward = residual / size if 0 < size < math.inf else (0.0 if residual == 0 else math.inf)
+        return residual, backward, residual / b if b > 0 else backward
 
-    def step(self) -> int:
-        """Solve for one correction in the present format and add it; return the inner iterations (collective)."""
+    def _norm(self, square: float, field: Field) -> float:
+        """Return the root of a sum of squares; if it left the safe range, sum again after scaling (collective)."""
+        if SMALLEST_SQUARE < square < math.inf:
+            return math.sqrt(square)
+        return norm(self.space.comm, field.to_numpy())
+
+    def step(self, backward_error: float) -> int:
+        """Solve for one correction in the present format and add it; return the inner iterations (collective).
+
+        The inner solve goes no further than the last refinement needs.
+        """
         rung = self.rung()
         scale = to_unit(self.space.largest(self._residual))
         rung.send(scale)
-        inner = rung.solver.solve(rung.rtol, self.options.max_iterations)
+        enough = MARGIN * self.options.rtol / backward_error if backward_error > 0 else 0.0
+        inner = rung.solver.solve(min(0.1, max(rung.rtol, enough)), self.options.max_iterations)
         rung.receive(1.0 / (scale * rung.scale))
         return inner.iterations
 
@@ -177,12 +202,16 @@ class _Run:
         """Iterate until convergence, the limit, or the end of the ladder."""
         options = self.solver.options
         reason = self._record(0)
+        if self.solver.homogeneous and not (self.history[-1].backward_error <= options.rtol):
+            # No residual is small relative to nothing, but the solution is known.
+            self.solver.solution.storage[...] = 0
+            reason = self._record(0)
         while not (self.history[-1].backward_error <= options.rtol):
             if reason and not self._escalate(reason):
                 return Status.STAGNATED if math.isfinite(self.history[-1].residual) else Status.DIVERGED
             if len(self.history) > options.max_refinements:
                 return Status.REFINEMENT_LIMIT
-            reason = self._record(self.solver.step())
+            reason = self._record(self.solver.step(self.history[-1].backward_error))
         return Status.CONVERGED
 
     def _record(self, iterations: int) -> str:
@@ -229,6 +258,8 @@ def _advice(status: Status, backward_error: float, options: RefinementOptions) -
     reached = f"reached a backward error of {backward_error:.1e}, wanted {options.rtol:.1e}"
     if status is Status.CONVERGED:
         return ""
+    if not math.isfinite(backward_error):
+        return f"{reached}; look for NaN and infinity in the right-hand side, the guess and what the operator returns"
     if status is Status.REFINEMENT_LIMIT:
         return f"{reached} within {options.max_refinements} refinements; raise max_refinements or use a wider format"
     if options.ladder[-1] != "fp64":

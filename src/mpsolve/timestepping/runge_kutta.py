@@ -13,7 +13,7 @@ from mpsolve.parallel.reductions import maximum
 from mpsolve.precision import get_format
 from mpsolve.solvers.base import Refinement
 from mpsolve.solvers.scaling import to_unit
-from mpsolve.timestepping.base import StepReport, SteppedProblem, Stepper
+from mpsolve.timestepping.base import SteppedProblem, Stepper, StepReport
 from mpsolve.timestepping.state import SUMS, State
 
 #: Steps after which the power of two that scales the increments is chosen anew.
@@ -25,6 +25,11 @@ def weigh(load, a, c, *index):
     return load(a[0], *index) * load(a[1], *index)
 
 
+def smallest_mass(problem: SteppedProblem) -> float:
+    """Return the smallest mass of all ranks (collective)."""
+    return -maximum(problem.space.comm, -float(np.min(problem.mass)))
+
+
 def check_stable(problem: SteppedProblem, norm: float, interval: float) -> None:
     """Refuse a step that is too long for an explicit method (collective).
 
@@ -33,8 +38,7 @@ def check_stable(problem: SteppedProblem, norm: float, interval: float) -> None:
     ConfigError
         With the largest stable step.
     """
-    smallest = -maximum(problem.space.comm, -float(np.min(problem.mass)))
-    largest_dt = interval * smallest / norm if norm > 0 else np.inf
+    largest_dt = interval * smallest_mass(problem) / norm if norm > 0 else np.inf
     if problem.dt > largest_dt * (1 + 1e-12):
         raise ConfigError(f"time step {problem.dt:.6g} is unstable here; the largest stable one is {largest_dt:.6g}")
 
@@ -62,13 +66,12 @@ class RungeKutta(Stepper):
         self._stages, self._weights, self._times = stages, weights, times
         operator = Diffusion(problem.grid, space, problem.coefficients, get_format("fp64"))
         check_stable(problem, operator.norm, stability)
-        self._state = State(problem)
+        self._state, self._mass = State(problem), smallest_mass(problem)
         inner = get_format(problem.precision.inner)
         self._increments = [space.zeros(inner) for _ in stages]
         self._stage = space.zeros(self._state.value.format)
         self._forcing = space.zeros(get_format("fp64" if inner.name == "fp64" else "fp32"))
         self._has_source = problem.source(0.0) is not None
-        self._scale = 1.0
         self._bind()
         self._add = self._state.bind_add(self._increments)
         self.set_state(problem.initial)
@@ -77,9 +80,15 @@ class RungeKutta(Stepper):
         """Prepare, for each stage, the argument of the operator and the increment."""
         problem, space, value = self.problem, self.problem.space, self._state.value
         format = get_format(problem.precision.inner)
-        operator = Diffusion(problem.grid, space, problem.coefficients, format, halo_format=problem.halo_format)
+        halo_format = problem.halo_format
+        operator = Diffusion(
+            problem.grid, space, problem.coefficients, get_format("fp64"), inner_halo_format=halo_format
+        )
+        # Divided by a power of two, so that large coefficients do not overflow a narrow format.
+        operator = operator.in_format(format)
+        self._operator_scale = operator.scale
         self._arguments, self._tendencies = [], []
-        for number, (row, increment) in enumerate(zip(self._stages, self._increments, strict=True)):
+        for row, increment in zip(self._stages, self._increments, strict=True):
             used = [n for n, weight in enumerate(row) if weight]
             source = value if not used else self._stage
             inputs = [value, *(self._increments[n] for n in used)]
@@ -90,7 +99,9 @@ class RungeKutta(Stepper):
             self._tendencies.append(operator.affine(increment, source, forcing, phase="tendency"))
         self._weigh = []
         if isinstance(problem.mass, np.ndarray):
-            inverse = space.zeros(get_format("fp64" if format.name == "fp64" else "fp32")).set(1.0 / problem.mass)
+            inverse = space.zeros(get_format("fp64" if format.name == "fp64" else "fp32"))
+            # At most 1, so that increments before and after the division by the mass have one range.
+            inverse.set(self._mass / problem.mass)
             self._weigh = [space.bind(weigh, [k], [inverse, k], phase="tendency", flops=1) for k in self._increments]
 
     def advance(
@@ -99,7 +110,7 @@ class RungeKutta(Stepper):
         """Do the steps one by one; see `Stepper.advance`."""
         stagnant = None
         for number in range(steps):
-            if self.steps % RESCALE_STEPS == 0:
+            if self.steps % RESCALE_STEPS == 0 or not self._scale:
                 self._choose_scale()
             self._evaluate()
             weights = [weight / self._scale for weight in self._weights]
@@ -113,14 +124,13 @@ class RungeKutta(Stepper):
 
     def _evaluate(self) -> None:
         """Compute the scaled increment dt du/dt of every stage."""
-        mass = 1.0 if self._weigh else float(self.problem.mass)
-        factor = self.problem.dt * self._scale / mass
+        factor = self.problem.dt * self._scale / self._mass
         for number, (form, row) in enumerate(self._arguments):
             if form is not None:
                 form(*(weight / self._scale for weight in row))
             if self._has_source:
                 self._set_forcing(self.time + self._times[number] * self.problem.dt)
-            self._tendencies[number](factor if self._has_source else 0.0, -factor)
+            self._tendencies[number](factor if self._has_source else 0.0, -factor * self._operator_scale)
             if self._weigh:
                 self._weigh[number]()
 
@@ -131,7 +141,6 @@ class RungeKutta(Stepper):
 
     def _choose_scale(self) -> None:
         """Bring the largest increment to about 1, so that narrow formats neither overflow nor lose small ones."""
-        self._scale = 1.0
         self._evaluate_first_wide()
         largest = self.problem.space.largest(self._wide)
         self._scale = to_unit(largest) if np.isfinite(largest) else 1.0
@@ -144,12 +153,11 @@ class RungeKutta(Stepper):
             self._wide_argument = space.zeros(get_format("fp64"))
             self._wide_tendency = operator.affine(self._wide, self._wide_argument, phase="scaling")
         self._wide_argument.set(self._state.to_numpy())
-        mass = float(np.min(self.problem.mass))
-        self._wide_tendency(0.0, -self.problem.dt / mass)
+        self._wide_tendency(0.0, -self.problem.dt / self._mass)
         if self._has_source:
             values = self.problem.source(self.time)
             assert values is not None
-            self._wide.interior[...] += self.problem.dt * values / mass
+            self._wide.interior[...] += self.problem.dt * values / self._mass
 
     def state(self) -> NDArray[np.float64]:
         """Return the state; see `Stepper.state`."""
@@ -158,6 +166,7 @@ class RungeKutta(Stepper):
     def set_state(self, values: NDArray[np.float64]) -> None:
         """Replace the state; see `Stepper.set_state`."""
         self._state.set(values)
+        self._scale = 0.0
 
 
 def tableau_order(weights: Sequence[float], times: Sequence[float]) -> int:

@@ -131,9 +131,8 @@ class State:
 
         def add(step: int, weights: Sequence[float]) -> None:
             key = (self.problem.seed * 0x9E3779B1 + step * 0x85EBCA77) % 2**32
-            backend = self.space.backend
-            launch = backend.bind(point, [state], inputs, rounding="stochastic", first=grid.lo, key=key)
-            launch(*weights)
+            options = {"rounding": "stochastic", "first": grid.lo, "key": key}
+            self.space.bind(point, [state], inputs, phase="stepper", flops=2 * len(increments), **options)(*weights)
 
         return add
 

@@ -11,17 +11,17 @@ from mpsolve.operators.diffusion import Diffusion
 from mpsolve.precision import get_format
 from mpsolve.solvers.base import Refinement
 from mpsolve.solvers.refinement import RefinementSolver
-from mpsolve.timestepping.base import StepReport, SteppedProblem, Stepper
+from mpsolve.timestepping.base import SteppedProblem, Stepper, StepReport
 
 
 def carry(load, a, c, *index):
-    """mass u + f; a = (mass, u, f), c = ()."""
+    """Return mass u + f; a = (mass, u, f), c = ()."""
     mass, u, f = a
     return load(mass, *index) * load(u, *index) + load(f, *index)
 
 
 def carry_uniform(load, a, c, *index):
-    """mass u + f with a constant mass; a = (u, f), c = (mass,)."""
+    """Return mass u + f with a constant mass; a = (u, f), c = (mass,)."""
     u, f = a
     (mass,) = c
     return mass * load(u, *index) + load(f, *index)
@@ -55,13 +55,12 @@ class Theta(Stepper):
             space,
             problem.coefficients.shifted(rate, weight),
             double,
-            halo_format=problem.halo_format,
+            inner_halo_format=problem.halo_format,
         )
         self.solver = RefinementSolver(matrix, problem.refinement)
         self._old, self._forcing = space.zeros(double), space.zeros(double)
         self._rate = rate
         self._bind(rate)
-        self._source = problem.source(0.0)
         self.set_state(problem.initial)
 
     def _bind(self, rate: float | NDArray[np.float64]) -> None:
@@ -76,7 +75,7 @@ class Theta(Stepper):
         self._spread = None
         if self.weight < 1.0:
             problem = self.problem
-            operator = Diffusion(problem.grid, space, problem.coefficients, double, halo_format=problem.halo_format)
+            operator = Diffusion(problem.grid, space, problem.coefficients, double)
             self._spread = operator.affine(b, u, b, phase="stepper")
 
     def advance(
@@ -122,6 +121,7 @@ class Theta(Stepper):
 
     def set_state(self, values: NDArray[np.float64]) -> None:
         """Replace the state; the next guess is the state itself. See `Stepper.set_state`."""
+        self._source = self.problem.source(self.time)
         self.solver.solution.set(values)
         self._has_history = False
         self._round_state()

@@ -13,7 +13,7 @@ from mpsolve.parallel.halo import Halo
 from mpsolve.parallel.reductions import total
 from mpsolve.precision import get_format
 from mpsolve.solvers.base import Refinement
-from mpsolve.timestepping.base import StepReport, SteppedProblem, Stepper
+from mpsolve.timestepping.base import SteppedProblem, Stepper, StepReport
 from mpsolve.timestepping.runge_kutta import check_stable
 
 
@@ -101,7 +101,12 @@ class UniformSweep(Stepper):
     def _bind(self, count: int) -> tuple[Halo, Callable[[], object]]:
         problem, source, target = self.problem, self._state, self._fields[1 - self._current]
         halo = Halo(
-            problem.grid, [source], width=count, corners=count > 1, format=problem.halo_format, ledger=problem.space.ledger
+            problem.grid,
+            [source],
+            width=count,
+            corners=count > 1,
+            format=problem.halo_format,
+            ledger=problem.space.ledger,
         )
         sweep = problem.space.backend.bind_sweep(target, source, _rates(problem), count, _mirrors(problem))
         return halo, sweep

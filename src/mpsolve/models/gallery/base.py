@@ -1,12 +1,19 @@
 """The contract of a heat problem with a known answer: a box, its sides, its coefficients and the exact solution."""
 
-from collections.abc import Callable
+import functools
+import operator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+
+
+def product(factors: Iterable[Array]) -> Array:
+    """Return the product of arrays that broadcast to one shape."""
+    return functools.reduce(operator.mul, factors)
 
 
 @dataclass(frozen=True)

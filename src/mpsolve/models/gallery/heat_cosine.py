@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from mpsolve.models.gallery.base import HeatProblem
+from mpsolve.models.gallery.base import HeatProblem, product
 
 CONDUCTIVITY_M2_S = 1.0
 MEAN_K = 2.0
@@ -15,6 +15,6 @@ def create(ndim: int) -> HeatProblem:
 
     def exact(t, *x):
         decay = math.exp(-ndim * math.pi**2 * CONDUCTIVITY_M2_S * t)
-        return MEAN_K + decay * math.prod([np.cos(np.pi * axis) for axis in x])
+        return MEAN_K + decay * product([np.cos(np.pi * axis) for axis in x])
 
     return HeatProblem((1.0,) * ndim, (("neumann", "neumann"),) * ndim, CONDUCTIVITY_M2_S, exact)

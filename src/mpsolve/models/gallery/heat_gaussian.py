@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from mpsolve.models.gallery.base import HeatProblem
+from mpsolve.models.gallery.base import HeatProblem, product
 
 CONDUCTIVITY_M2_S = 1.0
 #: Standard deviation at time 0, in metres.
@@ -19,7 +19,7 @@ def create(ndim: int) -> HeatProblem:
     def exact(t, *x):
         variance = WIDTH_M**2 + 2 * CONDUCTIVITY_M2_S * t
         height = WIDTH_M / math.sqrt(variance)
-        shifts = range(-IMAGES, IMAGES + 1)
-        return math.prod([height * sum(np.exp(-((axis - 0.5 - n) ** 2) / (2 * variance)) for n in shifts) for axis in x])
+        centres = [0.5 + n for n in range(-IMAGES, IMAGES + 1)]
+        return product(height * np.add.reduce([np.exp(-((y - n) ** 2) / (2 * variance)) for n in centres]) for y in x)
 
     return HeatProblem((1.0,) * ndim, (("periodic", "periodic"),) * ndim, CONDUCTIVITY_M2_S, exact)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from mpsolve.models.gallery.base import HeatProblem
+from mpsolve.models.gallery.base import HeatProblem, product
 
 CONDUCTIVITY_M2_S = 1.0
 
@@ -20,6 +20,6 @@ def create(ndim: int) -> HeatProblem:
 
     def exact(t, *x):
         decay = math.exp(-ndim * math.pi**2 * CONDUCTIVITY_M2_S * t)
-        return decay * math.prod([np.sin(np.pi * axis) for axis in x])
+        return decay * product([np.sin(np.pi * axis) for axis in x])
 
     return HeatProblem((1.0,) * ndim, (("dirichlet", "dirichlet"),) * ndim, CONDUCTIVITY_M2_S, exact)

@@ -1,0 +1,198 @@
+"""Run the climate of the Earth, year by year until it repeats itself, and describe it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpsolve import lookup
+from mpsolve.backends.base import Backend
+from mpsolve.driver.heat import warm_up
+from mpsolve.driver.options import EarthOptions, HeatAppOptions
+from mpsolve.driver.outcome import Outcome, Tally, rates, rounding_error
+from mpsolve.driver.progress import Progress
+from mpsolve.driver.setup import divide, refinement_options, stepped_problem
+from mpsolve.driver.stream import copy_bandwidth
+from mpsolve.energy.window import Window, all_meters
+from mpsolve.ledger import Ledger
+from mpsolve.models.earth.climatology import MonthlyMeans, annual_mean, seasonal_range, summary, zonal_mean
+from mpsolve.models.earth.grid import SphereGrid
+from mpsolve.models.earth.insolation import Orbit
+from mpsolve.models.earth.model import STEPS_PER_YEAR, EarthModel, Scenario
+from mpsolve.models.earth.surface import Surface
+from mpsolve.models.earth.surface_file import default_surface_path, read_surface
+from mpsolve.operators.diffusion import Diffusion
+from mpsolve.parallel.launch import agree
+from mpsolve.parallel.reductions import total
+from mpsolve.parallel.space import Space
+from mpsolve.precision import get_format
+from mpsolve.records.fields import write_fields
+from mpsolve.records.run import RunRecord
+from mpsolve.solvers.refinement import RefinementSolver
+from mpsolve.timestepping.base import Stepper
+
+if TYPE_CHECKING:
+    from mpi4py.MPI import Intracomm
+
+#: Part of the distance between the steady state and the year's mean that is added after each year. The model is
+#: linear and the trapezoidal rule telescopes, so the mean of the states of a repeating year is the steady state.
+MEAN_CORRECTION = 0.7
+
+
+def build(comm: Intracomm, options: HeatAppOptions) -> EarthModel:
+    """Read the map on rank 0 and set up the model on its divided grid (collective)."""
+    chosen = options.earth
+    sphere, scenario = agree(comm, lambda: (_sphere(chosen), _scenario(chosen)))
+    # Whole circles of latitude stay on one rank, so that the solver can treat them as lines.
+    split = (True, comm.size > sphere.shape[0])
+    grid = divide(comm, sphere.shape, (False, True), options, split)
+    surface: Surface = agree(comm, lambda: read_surface(chosen.surface or default_surface_path()))
+    return EarthModel(surface, sphere, scenario, grid)
+
+
+def _sphere(chosen: EarthOptions) -> SphereGrid:
+    make = SphereGrid.cells if chosen.points == "cells" else SphereGrid.nodes
+    return make(chosen.latitudes, chosen.longitudes)
+
+
+def _scenario(chosen: EarthOptions) -> Scenario:
+    orbit = Orbit(chosen.eccentricity, chosen.obliquity_rad, chosen.perihelion_rad, chosen.solar_constant_w_m2)
+    return Scenario(chosen.co2_ppm, orbit)
+
+
+def run(
+    comm: Intracomm, backend: Backend, options: HeatAppOptions, record: RunRecord, reference: NDArray | None
+) -> tuple[Outcome, Ledger, list]:
+    """Run the climate (collective); parameters and result as in `mpsolve.driver.heat.run`."""
+    begin = time.perf_counter()
+    model = build(comm, options)
+    dt = 1.0 / STEPS_PER_YEAR
+    warm_up(stepped_problem(model, backend, options, dt, Ledger()), options.time.stepper)
+    ledger = Ledger()
+    stepper = lookup.find("steppers", options.time.stepper).create(stepped_problem(model, backend, options, dt, ledger))
+    setup_s = time.perf_counter() - begin
+    tally = Tally(record.steps)
+    with Window(comm, all_meters()) as window:
+        steady = _steady_state(model, backend, options, ledger, tally)
+        years = _Years(comm, model, stepper, options, tally, steady)
+        months = years.run()
+    results = tally.results() | rates(comm, ledger, window.seconds, int(np.prod(model.sphere.shape)), stepper.steps)
+    results |= {"time_s": window.seconds, "setup_s": setup_s, "years": years.year, "equilibrium": years.settled}
+    results |= {"steps": stepper.steps, "last_change_k": years.change}
+    results["converged"] = results["converged"] and (years.settled or options.earth.years > 0)
+    results["stream_bytes_per_s"] = copy_bandwidth(comm)
+    extra, reasons = rounding_error(comm, annual_mean(months), reference)
+    reasons["error_l2"] = reasons["error_linf"] = "the climate has no analytic answer; see rounding_error"
+    results |= extra | _publish(record, model, months, options)
+    advice = tally.failed or ("" if results["converged"] else f"no equilibrium within {years.year} years; raise earth.max_years")
+    return Outcome(results, reasons, annual_mean(months), advice), ledger, window.readings
+
+
+def _steady_state(
+    model: EarthModel, backend: Backend, options: HeatAppOptions, ledger: Ledger, tally: Tally
+) -> NDArray[np.float64]:
+    """Solve div(D grad T) - B T = A - mean absorbed sunlight: the mean of the climate's year (collective)."""
+    space = Space(model.grid.comm, backend, model.grid.shape, 1, ledger)
+    solver = RefinementSolver(
+        Diffusion(model.grid, space, model.coefficients, get_format("fp64")), refinement_options(options)
+    )
+    solver.right_hand_side.set(model.mean_source())
+    solver.solution.set(model.initial())
+    tally.add(0, 0.0, solver.solve(), phase="steady state")
+    return solver.solution.to_numpy()
+
+
+class _Years:
+    """Repeats the year until the annual global mean no longer changes, or for as many years as asked."""
+
+    def __init__(
+        self,
+        comm: Intracomm,
+        model: EarthModel,
+        stepper: Stepper,
+        options: HeatAppOptions,
+        tally: Tally,
+        steady: NDArray[np.float64],
+    ) -> None:
+        self.comm, self.model, self.stepper, self.tally, self.steady = comm, model, stepper, tally, steady
+        self.wanted, self.most = options.earth.years, options.earth.years or options.earth.max_years
+        self.tolerance = options.earth.equilibrium_k
+        self.year, self.settled, self.change = 0, False, float("nan")
+        self._mean = float("nan")
+        self._progress = Progress(comm.rank == 0, self.wanted * STEPS_PER_YEAR, "step", options.run.log_seconds)
+        stepper.set_state(steady)
+
+    def run(self) -> NDArray[np.float64]:
+        """Return the monthly means of the last year, local, shape (12, rows, columns)."""
+        months = np.zeros((12, *self.model.grid.shape))
+        while self.year < self.most and not self.settled and not self.tally.failed:
+            months, mean = self._one_year()
+            self.year += 1
+            new_mean = total(self.comm, mean * self.model.weights)
+            self.change, self._mean = abs(new_mean - self._mean), new_mean
+            self.settled = self.change < self.tolerance
+            if not self.settled and not self.wanted and self.year < self.most:
+                self.stepper.set_state(self.stepper.state() + MEAN_CORRECTION * (self.steady - mean))
+        self._progress.close()
+        return months
+
+    def _one_year(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Step through a year; return its monthly means and the mean of its states."""
+        monthly, mean = MonthlyMeans(self.model.grid.shape, STEPS_PER_YEAR), np.zeros(self.model.grid.shape)
+        for _ in range(STEPS_PER_YEAR):
+            report = self.stepper.advance()
+            assert report.result is not None
+            self.tally.add(self.stepper.steps, self.stepper.time, report.result)
+            if self.tally.failed:
+                break
+            state = self.stepper.state()
+            monthly.add(self.stepper.steps, state)
+            mean += state / STEPS_PER_YEAR
+            self._progress.update(self.stepper.steps, f"year {self.year + 1}, last change {self.change:.1e} K")
+        return monthly.months, mean
+
+
+def _publish(record: RunRecord, model: EarthModel, months: NDArray, options: HeatAppOptions) -> dict[str, Any]:
+    """Gather the months on rank 0, write fields and pictures, and return the summary (collective)."""
+    gathered = [model.grid.gather(month) for month in months]
+    if model.grid.comm.rank:
+        return {}
+    whole = model.sphere.with_single_poles(np.array(gathered))
+    if options.run.fields:
+        write_fields(record.fields_path, _fields(model, whole), {"app": "heat", "model": "earth"})
+    if options.run.pictures:
+        _draw(record, model, whole)
+    return summary(whole, model.sphere)
+
+
+def _fields(model: EarthModel, months: NDArray) -> dict[str, Any]:
+    place, unit = ("lat", "lon"), model.unit
+    zonal = zonal_mean(months)
+    return {
+        "annual_mean": (annual_mean(months), unit, {"dimensions": place, "long_name": "annual mean temperature"}),
+        "monthly_mean": (months, unit, {"dimensions": ("month", *place), "long_name": "monthly mean temperature"}),
+        "zonal_mean": (zonal, unit, {"dimensions": ("month", "lat"), "long_name": "zonal mean seasonal cycle"}),
+        "month": (np.arange(1, 13), "1", {"long_name": "month of the year"}),
+        "lat": (model.sphere.lat, "degrees_north", {"long_name": "latitude"}),
+        "lon": (model.sphere.lon, "degrees_east", {"long_name": "longitude"}),
+    }
+
+
+def _draw(record: RunRecord, model: EarthModel, months: NDArray) -> None:
+    """Draw the annual mean, the seasonal range and the zonal cycle, if matplotlib is installed."""
+    from importlib.util import find_spec
+
+    if find_spec("matplotlib") is None:
+        return
+    from mpsolve.models.earth.map_picture import draw_map, draw_seasonal_cycle
+
+    folder, sphere, surface = record.directory, model.sphere, model.surface
+    draw_map(folder / "annual_mean.png", annual_mean(months), sphere, surface, "Annual mean surface temperature")
+    draw_map(
+        folder / "seasonal_range.png", seasonal_range(months), sphere, surface,
+        "Warmest minus coldest month", label="range (K)",
+    )  # fmt: skip
+    draw_seasonal_cycle(folder / "zonal_cycle.png", zonal_mean(months), sphere, "Zonal mean seasonal cycle")

@@ -1,0 +1,124 @@
+"""What a run found: the figures of its record, its final field, and the errors against an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpsolve.ledger import Ledger
+from mpsolve.parallel.reductions import maximum, norm, total
+from mpsolve.solvers.base import Result
+
+if TYPE_CHECKING:
+    from mpi4py.MPI import Intracomm
+
+    from mpsolve.records.steps import StepLog
+
+
+@dataclass
+class Tally:
+    """Adds up the solves of a run and writes a row for each.
+
+    Attributes
+    ----------
+    log : StepLog
+        Where the rows go.
+    """
+
+    log: StepLog
+    iterations: int = 0
+    refinements: int = 0
+    escalations: list[dict[str, Any]] = field(default_factory=list)
+    worst: float = 0.0
+    failed: str = ""
+
+    def add(self, step: int, time: float, result: Result, **more: Any) -> None:
+        """Count one solve and log it with each of its refinements."""
+        self.iterations += result.iterations
+        self.refinements += result.refinements
+        self.worst = max(self.worst, result.backward_error)
+        for change in result.escalations:
+            self.escalations.append(
+                {"step": step, "from": change.old_format, "to": change.new_format, "reason": change.reason}
+            )
+        for entry in result.history:
+            self.log.append(
+                kind="refinement", step=step, time=time, residual=entry.backward_error, format=entry.format,
+                escalations=len(self.escalations), refinement=entry.refinement, iterations=entry.iterations,
+            )  # fmt: skip
+        self.log.append(
+            step=step, time=time, residual=result.backward_error, format=result.format,
+            escalations=len(self.escalations), iterations=result.iterations, status=str(result.status), **more,
+        )  # fmt: skip
+        if not result.converged and not self.failed:
+            self.failed = f"step {step}: {result.status}: {result.advice}"
+
+    def results(self) -> dict[str, Any]:
+        """Return the figures of the solves under their standard names."""
+        return {
+            "iterations": self.iterations,
+            "refinements": self.refinements,
+            "backward_error": self.worst,
+            "escalations": self.escalations,
+            "converged": not self.failed,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """The end of a run.
+
+    Attributes
+    ----------
+    results : dict
+        Figures by standard name.
+    reasons : dict
+        Why a figure is missing.
+    state : ndarray
+        The final field, local block, FP64.
+    advice : str
+        What to try if it did not converge.
+    """
+
+    results: dict[str, Any]
+    reasons: dict[str, str]
+    state: NDArray[np.float64]
+    advice: str = ""
+
+    @property
+    def converged(self) -> bool:
+        """Whether every solve reached its tolerance."""
+        return bool(self.results.get("converged"))
+
+
+def relative_errors(comm: Intracomm, state: NDArray, truth: NDArray) -> tuple[float, float]:
+    """Return the relative error in the 2-norm and in the largest-value norm (collective)."""
+    difference = state - truth
+    size = norm(comm, truth)
+    largest = maximum(comm, float(np.max(np.abs(truth), initial=0.0)))
+    distance = maximum(comm, float(np.max(np.abs(difference), initial=0.0)))
+    return norm(comm, difference) / (size or 1.0), distance / (largest or 1.0)
+
+
+def rates(comm: Intracomm, ledger: Ledger, time_s: float, unknowns: int, solves: int) -> dict[str, float]:
+    """Return unknowns, flops and bytes per second of the timed phase, over all ranks (collective)."""
+    counts = [work for formats in ledger.counts.values() for work in formats.values()]
+    flops = total(comm, np.array([float(sum(work.flops for work in counts))]))
+    moved = total(comm, np.array([float(sum(work.bytes for work in counts))]))
+    return {
+        "unknowns": unknowns,
+        "unknowns_per_s": unknowns * solves / time_s,
+        "flops_per_s": flops / time_s,
+        "bytes_per_s": moved / time_s,
+    }
+
+
+def rounding_error(comm: Intracomm, state: NDArray, reference: NDArray | None) -> tuple[Mapping[str, Any], dict[str, str]]:
+    """Return the relative distance from the FP64 run of the same sweep, or the reason why there is none (collective)."""
+    if reference is None:
+        return {}, {"rounding_error": "no FP64 run of the same problem in this sweep to compare with"}
+    return {"rounding_error": relative_errors(comm, state, reference)[0]}, {}
