@@ -3,15 +3,25 @@
 import pytest
 
 from mpsolve.compare.align import load
-from mpsolve.compare.metrics import METRICS, collect, number
+from mpsolve.compare.metrics import METRICS, OPTIONAL, collect, number
 
 
 def test_every_run_has_the_same_names_and_a_reason_for_each_gap(make_run):
     runs = [load(make_run("a")), load(make_run("b", error_l2=1e-6))]
     values, reasons = collect(runs)
-    assert [list(row) for row in values] == [[*METRICS, "energy"]] * 2
+    expected = [*(name for name in METRICS if name not in OPTIONAL), "energy"]
+    assert [list(row) for row in values] == [expected] * 2
     for row, why in zip(values, reasons, strict=True):
         assert {name for name, value in row.items() if value is None} == set(why)
+
+
+def test_an_optional_row_is_there_for_all_if_one_run_has_it(make_run):
+    changes = [{"from": "bf16", "to": "fp32"}]
+    values, reasons = collect([load(make_run("a")), load(make_run("b", escalations=changes, format="fp32"))])
+    assert [row["escalations"] for row in values] == [None, 1]
+    assert [row["format"] for row in values] == [None, "fp32"]
+    assert "stagnant_cells" not in values[0]
+    assert reasons[0]["format"] == "not in the record"
 
 
 def test_the_speedup_is_the_time_of_the_baseline_over_the_own(make_run):

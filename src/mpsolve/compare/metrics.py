@@ -10,8 +10,11 @@ METRICS = (
     "precision",
     "status",
     "converged",
+    "format",
+    "escalations",
     "iterations",
     "refinements",
+    "stagnant_cells",
     "backward_error",
     "error_l2",
     "error_linf",
@@ -21,6 +24,9 @@ METRICS = (
     "speedup",
 )
 """Rows of the table before the energy, in order; ``speedup`` is the baseline's time over the run's."""
+
+OPTIONAL = ("format", "escalations", "stagnant_cells")
+"""Rows that are left out where no run has them: the format a solve ended in, how often it climbed, what was lost."""
 
 
 def collect(runs: Sequence[RunSummary], baseline: int = 0) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
@@ -42,16 +48,23 @@ def collect(runs: Sequence[RunSummary], baseline: int = 0) -> tuple[list[dict[st
     """
     values, reasons = [], []
     energy_names = _energy_names(runs)
+    left_out = {name for name in OPTIONAL if not any(run.results.get(name) is not None for run in runs)}
+    names = [name for name in METRICS[2:-1] if name not in left_out]
     for run in runs:
         row: dict[str, Any] = {"precision": run.precision, "status": run.status}
-        row |= {name: run.results.get(name) for name in METRICS[2:-1]}
-        why = {name: run.reasons.get(name, "not in the record") for name in METRICS[2:-1] if row[name] is None}
+        row |= {name: _counted(run.results.get(name)) for name in names}
+        why = {name: run.reasons.get(name, "not in the record") for name in names if row[name] is None}
         row["speedup"], why["speedup"] = _speedup(run, runs[baseline])
         for name in energy_names:
             row[name], why[name] = _energy(run, name)
         values.append(row)
         reasons.append({name: reason for name, reason in why.items() if reason})
     return values, reasons
+
+
+def _counted(value: Any) -> Any:
+    """Return the length of a list, such as that of the escalations, and anything else unchanged."""
+    return len(value) if isinstance(value, list) else value
 
 
 def number(value: Any) -> float | None:

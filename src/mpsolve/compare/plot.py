@@ -1,6 +1,5 @@
 """Pictures of runs as PNG: accuracy against time, residual per iteration, and the field."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -114,7 +113,7 @@ def accuracy_against_time(runs: Sequence[RunSummary], path: Path) -> str:
 
 
 def residual_history(runs: Sequence[RunSummary], path: Path) -> str:
-    """Draw the FP64 residual per refinement, or per step where there are no refinements; a line per solve.
+    """Draw the FP64 residual per refinement of the last solve, or per step where there are no refinements.
 
     Parameters, return value: as `accuracy_against_time`; a damaged ``steps.jsonl`` leaves its run out.
     """
@@ -130,8 +129,8 @@ def residual_history(runs: Sequence[RunSummary], path: Path) -> str:
             axes.semilogy(
                 *zip(*points, strict=True), marker=marker, markersize=size, color=colour, label=label, linewidth=1.8
             )
-        axes.set(xlabel="refinement or step, counted through the run", ylabel="relative residual in FP64 [1]")
-        axes.set_title("Residual per iteration", loc="left")
+        axes.set(xlabel="refinement of the last solve, or step", ylabel="FP64 backward error [1]")
+        axes.set_title("Residual per refinement", loc="left")
         axes.xaxis.get_major_locator().set_params(integer=True)
         if len(curves) <= MOST_LABELS:
             figure.legend(loc="outside right upper")
@@ -188,14 +187,9 @@ def _residuals(run: RunSummary) -> list[tuple[float, float]]:
     except FileError:
         return []
     refinements = [row for row in rows if row.get("kind") == "refinement"]
-    shown = [row for row in refinements or rows if (number(row.get("residual")) or 0.0) > 0]
-    points: list[tuple[float, float]] = []
-    for index, row in enumerate(shown):
-        # NaN interrupts the line where the next time step begins a new solve.
-        if refinements and index and row.get("step") != shown[index - 1].get("step"):
-            points.append((math.nan, math.nan))
-        points.append((index + 1, float(row["residual"])))
-    return points
+    last = [row for row in refinements if row.get("step") == refinements[-1].get("step")]
+    shown = [row for row in last or rows if (number(row.get("residual")) or 0.0) > 0]
+    return [(float(row.get("refinement", index + 1)), float(row["residual"])) for index, row in enumerate(shown)]
 
 
 def _frame(axes: Any, times: list[float], errors: list[float]) -> None:
