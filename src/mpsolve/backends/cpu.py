@@ -91,7 +91,12 @@ class CpuBackend(Backend):
         fields = [given for given in (*outputs, *inputs) if isinstance(given, Field)]
         lo, hi = check_box(fields, lo, hi)
         formats = tuple(given.format if isinstance(given, Field) else VECTOR for given in inputs)
-        in_place = any(output.storage is given.storage for output in outputs for given in fields[len(outputs) :])
+        aliases = tuple(
+            (number, place)
+            for number, given in enumerate(inputs)
+            for place, output in enumerate(outputs)
+            if isinstance(given, Field) and output.storage is given.storage
+        )
         large = sum(output.storage.nbytes for output in outputs) > STREAM_BYTES
         spec = KernelSpec(
             point=point,
@@ -100,7 +105,8 @@ class CpuBackend(Backend):
             outputs=tuple(output.format for output in outputs),
             dots=dots,
             rounding=rounding,
-            stream=large and not in_place,
+            stream=large and not aliases,
+            aliases=aliases,
         )
         first = first if first is not None else (0,) * fields[0].ndim
         return _Compiled(self, spec, outputs, inputs, lo, hi, first, key)

@@ -1,6 +1,7 @@
 """Write the source of a compiled loop around a point function: the text is also the key of the kernel cache."""
 
 import inspect
+import re
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ class KernelSpec:
         ``"nearest"`` or ``"stochastic"``.
     stream : bool
         Write outputs past the caches.
+    aliases : tuple of (int, int)
+        Pairs of an input and an output that are the same array.
     """
 
     point: Callable | None
@@ -49,6 +52,7 @@ class KernelSpec:
     dots: tuple[tuple[int, int], ...] = ()
     rounding: str = "nearest"
     stream: bool = False
+    aliases: tuple[tuple[int, int], ...] = ()
 
     @property
     def field_formats(self) -> tuple[Format, ...]:
@@ -63,9 +67,15 @@ class KernelSpec:
 
 
 def point_source(point: Callable) -> str:
-    """Return the text of a point function, renamed to ``point``."""
+    """Return the text of a point function, renamed to ``point`` and without its first parameter.
+
+    The loader becomes a global name: as an argument it would be a constant address, which must not reach a cache.
+    """
     text = textwrap.dedent(inspect.getsource(point))
-    return text[text.index("def ") :].replace(f"def {point.__name__}(", "def point(", 1)
+    text = text[text.index("def ") :]
+    head, loader, rest = re.split(r"\(\s*(\w+)\s*,\s*", text, maxsplit=1)
+    alias = "" if loader == "load" else f"{loader} = load\n\n"
+    return f"{alias}@njit(nogil=True)\n{head.replace(point.__name__, 'point')}({rest}"
 
 
 def _array_type(format: Format | str, ndim: int, compute: str) -> str:
@@ -105,7 +115,7 @@ def _header(spec: KernelSpec) -> list[str]:
     lines += ["element, set_element = memory.element, memory.set_element", ""]
     lines += ["@njit(nogil=True)", "def load(array, *index):", "    return decode(element(array, index))", ""]
     if spec.point is not None:
-        lines += ["@njit(nogil=True)", point_source(spec.point), ""]
+        lines += [point_source(spec.point), ""]
     return lines
 
 
@@ -135,7 +145,7 @@ def _stores(spec: KernelSpec, indent: str) -> list[str]:
     last = _INDEX[spec.ndim - 1]
     arrays, scalars = _tuple(_names("a", len(spec.inputs))), _tuple(_names("c", spec.scalars))
     lines = [f"{indent}for {last} in range(start, stop):"]
-    lines.append(f"{indent}    value = point(load, {arrays}, {scalars}, {index})")
+    lines.append(f"{indent}    value = point({arrays}, {scalars}, {index})")
     for number in range(len(spec.outputs)):
         value = "value" if len(spec.outputs) == 1 else f"value[{number}]"
         target = f"buffer{number}, ({last} - first,)" if spec.stream else f"o{number}, ({index},)"
@@ -188,7 +198,9 @@ def kernel_source(spec: KernelSpec) -> str:
     arguments += [f"lo{n}" for n in axes] + [f"hi{n}" for n in axes] + [f"at{n}" for n in axes] + ["key", "table"]
     lines = [*_header(spec), f"@njit({_signature(spec)}, nogil=True, cache=True)"]
     lines += [f"def kernel({', '.join(arguments)}):", "    memory.wide_vectors()"]
-    lines += [f"    {name} = memory.bare(array_{name})" for name in arrays]
+    # One name for one array: LLVM vectorises a loop in place only if it sees that the two are the same.
+    shared = {f"a{number}": f"o{output}" for number, output in spec.aliases}
+    lines += [f"    {name} = {shared.get(name, f'memory.bare(array_{name})')}" for name in arrays]
     buffers = list(enumerate(spec.outputs)) if spec.stream else []
     for number, format in buffers:
         lines.append(f"    raw{number} = np.empty({CHUNK} + {LINE}, np.{format.storage.name})")
