@@ -16,6 +16,9 @@ from mpsolve.operators.diffusion import Coefficients, uniform_coefficients
 from mpsolve.parallel import launch
 from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.space import Space
+from mpsolve.precision import ladder_from, preset
+from mpsolve.solvers.refinement import RefinementOptions
+from mpsolve.timestepping.base import SteppedProblem
 
 RANKS = launch.launched()
 
@@ -210,3 +213,27 @@ class DiffusionCase:
 def whole():
     """Return a function that gives every rank the whole grid function: ``whole(grid, block)`` (collective)."""
     return lambda grid, block: grid.comm.bcast(grid.gather(np.ascontiguousarray(block)))
+
+
+@pytest.fixture(scope="session")
+def make_problem(make_space):
+    """Return a function that describes a diffusion case to a stepper; ``initial``, ``mass`` and sources are global."""
+
+    def make(comm, case, initial, dt, *, mass=1.0, source=None, precision="fp64", roles=None, rtol=1e-14, **options):
+        halo = max(1, options.get("steps_per_pass", 1))
+        grid, space = make_space(comm, case.shape, case.periodic, backend=options.pop("backend", "reference"), halo=halo)
+        cut = lambda values: values[grid.slices].copy() if isinstance(values, np.ndarray) else values  # noqa: E731
+        return SteppedProblem(
+            grid=grid,
+            space=space,
+            coefficients=case.coefficients(grid),
+            mass=cut(mass),
+            initial=cut(initial),
+            source=(lambda time: None) if source is None else lambda time: cut(source(time)),
+            dt=dt,
+            precision=roles or preset(precision),
+            refinement=RefinementOptions(ladder=ladder_from(precision), rtol=rtol),
+            **options,
+        )
+
+    return make

@@ -10,6 +10,13 @@ from mpsolve.solvers.stopping import inner_tolerance
 
 pytestmark = pytest.mark.ranks
 
+
+@pytest.fixture
+def comm(world):
+    """Return the communicator of all ranks; plain pytest runs on one."""
+    return world
+
+
 ENTRIES = lookup.names("solvers.inner")
 FORMATS = lookup.names("formats")
 SIDES = (("dirichlet", "neumann"), ("periodic", "periodic"))

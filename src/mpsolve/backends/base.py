@@ -121,7 +121,7 @@ class Backend(ABC):
         steps: int,
         mirrors: tuple[tuple[int, int], ...],
     ) -> Launch:
-        """Bind explicit Euler steps of uniform diffusion, ``u += sum rate * (u before - 2 u + u after)``, to two fields.
+        """Bind explicit steps of uniform diffusion, ``u += sum rate * (u before - 2 u + u after)``, to two fields.
 
         Every step rounds its result to the storage format, so that the bits do not depend on how many steps share a
         pass. If all rates are equal in the compute type, the sums of all axes share one product. FP32 products are

@@ -155,7 +155,9 @@ class _CompiledLines(Launch):
         first = output.origin[-1]
         self.calls = []
         # The rows of one plane lie together; planes are apart by their ghost rows.
-        planes = [0] if len(outer) == 1 else [(plane + output.halo) * output.storage.shape[1] for plane in range(outer[0])]
+        planes = (
+            [0] if len(outer) == 1 else [(plane + output.halo) * output.storage.shape[1] for plane in range(outer[0])]
+        )
         for plane in planes:
             for (a, *_), (b, *_) in _slabs((0, 0), (outer[-1], columns), backend.threads):
                 rows = plane + output.halo

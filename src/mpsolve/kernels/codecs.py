@@ -185,7 +185,7 @@ def _encode_tf32(builder, value):
 
 
 def emit_decode(builder, bits, format: Format):
-    """Emit the decoding of stored values, one or a vector, to the compute type; FP64, FP32 and TF32 stay as they are."""
+    """Emit the decoding of stored values, one or a vector; those above 16 bits stay as they are."""
     if format.bits > 16:
         return bits
     if format.name == "bf16":

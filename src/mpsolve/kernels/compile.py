@@ -17,7 +17,7 @@ from mpsolve.kernels.source import KernelSpec, kernel_source
 
 
 def cache_folder() -> Path:
-    """Return a writable folder for compiled kernels: ``MPSOLVE_CACHE_DIR``, else the user's cache, else a temporary one."""
+    """Return a writable folder for kernels: ``MPSOLVE_CACHE_DIR``, else the user's cache, else a temporary one."""
     user_cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     wanted = Path(os.environ.get("MPSOLVE_CACHE_DIR") or Path(user_cache) / "mpsolve")
     for folder in (wanted, Path(tempfile.gettempdir()) / f"mpsolve-{os.getuid()}"):

@@ -1,6 +1,6 @@
 """Element access for generated loops: plain addressing without index wrap-around, and streaming stores."""
 
-# pyright: reportAttributeAccessIssue=false, reportArgumentType=false
+# pyright: reportAttributeAccessIssue=false, reportArgumentType=false, reportCallIssue=false
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
@@ -78,7 +78,7 @@ def keep(typing, array):
 
 @intrinsic
 def _stream_lines(typing, target, target_start, source, source_start, count):
-    """Copy ``count`` elements, full aligned lines, to flat index ``target_start`` with stores that bypass the caches."""
+    """Copy ``count`` elements, full aligned lines, to flat index ``target_start``, past the caches."""
 
     def generate(context, builder, signature, arguments):
         word = ir.IntType(64)

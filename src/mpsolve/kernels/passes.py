@@ -7,8 +7,8 @@ from mpsolve.field import Field, aligned_zeros
 from mpsolve.kernels.sweep import RING, SweepSpec, compiled_sweep
 from mpsolve.kernels.sweep_array import Mirrors
 
-#: Second-level cache that the rings of one thread may fill: half of what processors of 2020 and later have; bytes.
-RING_BYTES = 1 << 20
+#: Second-level cache that the rings of one thread may fill; bytes.
+RING_BYTES = 1 << 19
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ def _box_stage(spec, target, source, rates, left, mirrors, threads) -> Stage:
     for a, b in _cuts(lo[0], hi[0], threads, spec.columns if spec.ndim == 1 else 1):
         scratch = aligned_zeros((spec.scratch(1, 0),), spec.format.storage)
         box = (a, *lo[1:], b, *hi[1:])
-        calls.append((target.storage, source.storage, scratch, *rates, *box, source.shape[-1], source.halo, *mirrors[-1]))
+        calls.append(
+            (target.storage, source.storage, scratch, *rates, *box, source.shape[-1], source.halo, *mirrors[-1])
+        )
     return Stage(source, compiled_sweep(spec), calls)
-

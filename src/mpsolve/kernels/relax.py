@@ -5,7 +5,7 @@ from llvmlite import ir
 from numba.core import cgutils
 
 from mpsolve.kernels import codecs
-from mpsolve.kernels.hardware import features
+from mpsolve.kernels.hardware import fuses_products
 
 _FLOAT, _DOUBLE, _INT32, _INT64 = ir.FloatType(), ir.DoubleType(), ir.IntType(32), ir.IntType(64)
 
@@ -36,7 +36,7 @@ def _round_sum_to_odd(builder, left, right):
 def _multiply_add(builder, left, right, addend):
     """Emit FP32 ``left * right + addend``, rounded once on every processor."""
     kind = addend.type
-    if features().get("fma", False):
+    if fuses_products():
         signature = ir.FunctionType(kind, [kind] * 3)
         function = cgutils.get_or_insert_function(builder.module, signature, f"llvm.fma.v{kind.count}f32")
         return builder.call(function, [left, right, addend])

@@ -1,6 +1,6 @@
 """Compiled accumulation of reproducible sums: the loops of `mpsolve.bins` for one row piece."""
 
-# pyright: reportAttributeAccessIssue=false
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic

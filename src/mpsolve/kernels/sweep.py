@@ -13,7 +13,6 @@ from functools import cache
 from mpsolve.field import ALIGNMENT, FIRST_COLUMN
 from mpsolve.formats.base import Format
 
-
 #: Steps of one pass: they reach over at most one line beside a tile, and a line of FP64 has 8 columns.
 MOST_STEPS = 8
 #: Rows that are worked on together: as many reads and as many streaming writes are under way at once.

@@ -29,7 +29,9 @@ def multiply_add(left: NDArray, right: NDArray, addend: NDArray) -> NDArray:
 
 def _shifted(values: NDArray, axis: int, start: int) -> NDArray:
     """Return the inner box of ``values``, which has a margin of one cell, moved by ``start - 1`` along an axis."""
-    return values[tuple(slice(start, start + n - 2) if a == axis else slice(1, n - 1) for a, n in enumerate(values.shape))]
+    return values[
+        tuple(slice(start, start + n - 2) if a == axis else slice(1, n - 1) for a, n in enumerate(values.shape))
+    ]
 
 
 def relax_array(values: NDArray, rates: tuple[float, ...]) -> NDArray:

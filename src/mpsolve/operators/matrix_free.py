@@ -82,7 +82,10 @@ class MatrixFree(Operator):
         decoded = argument.format.decode(argument.interior)
         # A copy: decoding FP64 gives the vector itself, which the function may write to.
         given = np.array(decoded, self.argument_type).reshape(self.shape)
-        values = np.asarray(self._apply(given))
+        returned = self._apply(given)
+        if returned is None:
+            raise ShapeError(f"apply returned None; it must return an array of shape {self.shape}")
+        values = np.asarray(returned)
         if values.shape != self.shape:
             raise ShapeError(f"apply returned an array of shape {values.shape}; it was given one of shape {self.shape}")
         if values.dtype.kind != "f" or values.dtype.itemsize < self.argument_type.itemsize:
