@@ -14,7 +14,7 @@ EXTENSION_FOLDERS = (
     "solvers/inner",
     "steppers",
     "models",
-    "gallery",
+    "models/gallery",
     "energy/meters",
 )
 # Written in two parts, so that this file does not find itself.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from mpsolve.driver.outcome import Outcome, Tally, rates, rounding_error
 from mpsolve.driver.progress import Progress
 from mpsolve.driver.setup import divide, refinement_options, stepped_problem
 from mpsolve.driver.stream import copy_bandwidth
+from mpsolve.energy.base import Reading
 from mpsolve.energy.window import Window, all_meters
 from mpsolve.ledger import Ledger
 from mpsolve.models.earth.climatology import MonthlyMeans, annual_mean, seasonal_range, summary, zonal_mean
@@ -63,32 +65,53 @@ def _scenario(chosen: EarthOptions) -> Scenario:
     return Scenario(chosen.co2_ppm, orbit)
 
 
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A climate that has passed every check, ready to run: as `mpsolve.driver.heat.Prepared`."""
+
+    model: EarthModel
+    stepper: Stepper
+    ledger: Ledger
+    setup_s: float
+
+
+def prepare(comm: Intracomm, backend: Backend, options: HeatAppOptions) -> Prepared:
+    """Read the map and set up the model and its stepper (collective)."""
+    begin = time.perf_counter()
+    model, ledger = build(comm, options), Ledger()
+    problem = stepped_problem(model, backend, options, 1.0 / STEPS_PER_YEAR, ledger)
+    stepper = lookup.find("steppers", options.time.stepper).create(problem)
+    return Prepared(model, stepper, ledger, time.perf_counter() - begin)
+
+
 def run(
-    comm: Intracomm, backend: Backend, options: HeatAppOptions, record: RunRecord, reference: NDArray | None
-) -> tuple[Outcome, Ledger, list]:
+    comm: Intracomm,
+    backend: Backend,
+    options: HeatAppOptions,
+    prepared: Prepared,
+    record: RunRecord,
+    reference: NDArray | None,
+) -> tuple[Outcome, list[Reading]]:
     """Run the climate (collective); parameters and result as in `mpsolve.driver.heat.run`."""
     begin = time.perf_counter()
-    model = build(comm, options)
-    dt = 1.0 / STEPS_PER_YEAR
-    warm_up(stepped_problem(model, backend, options, dt, Ledger()), options.time.stepper)
-    ledger = Ledger()
-    stepper = lookup.find("steppers", options.time.stepper).create(stepped_problem(model, backend, options, dt, ledger))
-    setup_s = time.perf_counter() - begin
+    model, stepper, ledger = prepared.model, prepared.stepper, prepared.ledger
+    warm_up(stepped_problem(model, backend, options, 1.0 / STEPS_PER_YEAR, Ledger()), options.time.stepper)
+    setup_s = prepared.setup_s + time.perf_counter() - begin
     tally = Tally(record.steps)
     with Window(comm, all_meters()) as window:
         steady = _steady_state(model, backend, options, ledger, tally)
         years = _Years(comm, model, stepper, options, tally, steady)
         months = years.run()
     results = tally.results() | rates(comm, ledger, window.seconds, int(np.prod(model.sphere.shape)), stepper.steps)
-    results |= {"time_s": window.seconds, "setup_s": setup_s, "years": years.year, "equilibrium": years.settled}
-    results |= {"steps": stepper.steps, "last_change_k": years.change}
+    results |= {"time_s": window.seconds, "setup_s": setup_s} | years.results()
     results["converged"] = results["converged"] and (years.settled or options.earth.years > 0)
     results["stream_bytes_per_s"] = copy_bandwidth(comm)
-    extra, reasons = rounding_error(comm, annual_mean(months), reference)
+    mean = annual_mean(months)
+    extra, reasons = rounding_error(comm, mean, reference, options.precision.inner)
     reasons["error_l2"] = reasons["error_linf"] = "the climate has no analytic answer; see rounding_error"
     results |= extra | _publish(record, model, months, options)
-    advice = tally.failed or ("" if results["converged"] else f"no equilibrium within {years.year} years; raise earth.max_years")
-    return Outcome(results, reasons, annual_mean(months), advice), ledger, window.readings
+    late = "" if results["converged"] else f"no equilibrium within {years.year} years; raise earth.max_years"
+    return Outcome(results, reasons, mean, tally.failed or late), window.readings
 
 
 def _steady_state(
@@ -138,6 +161,15 @@ class _Years:
                 self.stepper.set_state(self.stepper.state() + MEAN_CORRECTION * (self.steady - mean))
         self._progress.close()
         return months
+
+    def results(self) -> dict[str, Any]:
+        """Return how long it took and whether the year repeats itself."""
+        return {
+            "years": self.year,
+            "equilibrium": self.settled,
+            "steps": self.stepper.steps,
+            "last_change_k": self.change,
+        }
 
     def _one_year(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Step through a year; return its monthly means and the mean of its states."""

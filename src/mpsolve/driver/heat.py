@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from mpsolve import lookup
 from mpsolve.backends.base import Backend
-from mpsolve.driver.options import HeatAppOptions
+from mpsolve.driver.options import IMPLICIT, HeatAppOptions
 from mpsolve.driver.outcome import Outcome, Tally, rates, relative_errors, rounding_error
 from mpsolve.driver.progress import Progress
 from mpsolve.driver.setup import divide, stepped_problem
 from mpsolve.driver.stream import copy_bandwidth
+from mpsolve.energy.base import Reading
 from mpsolve.energy.window import Window, all_meters
+from mpsolve.errors import ConfigError
 from mpsolve.ledger import Ledger
 from mpsolve.models.heat import HeatModel
 from mpsolve.parallel.reductions import total
@@ -46,10 +48,60 @@ def time_step(model: HeatModel, options: HeatAppOptions) -> float:
     return options.time.diffusion_number * min(model.spacing_m) ** 2 / model.conductivity_m2_s
 
 
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A problem that has passed every check, ready to run.
+
+    Attributes
+    ----------
+    model : HeatModel
+        The equation on its divided grid.
+    stepper : Stepper
+        At time 0.
+    ledger : Ledger
+        Counts the work of the stepper.
+    dt_s : float
+        Time step.
+    setup_s : float
+        What the preparation took on this rank.
+    """
+
+    model: HeatModel
+    stepper: Stepper
+    ledger: Ledger
+    dt_s: float
+    setup_s: float
+
+
+def prepare(comm: Intracomm, backend: Backend, options: HeatAppOptions) -> Prepared:
+    """Set up a heat problem and its stepper; all that can be wrong with the input shows here (collective).
+
+    Raises
+    ------
+    MpsolveError
+        On every rank.
+    """
+    begin = time.perf_counter()
+    model = build(comm, options)
+    dt = time_step(model, options)
+    ledger = Ledger()
+    problem = stepped_problem(model, backend, options, dt, ledger)
+    try:
+        stepper = lookup.find("steppers", options.time.stepper).create(problem)
+    except ConfigError as error:
+        raise ConfigError(f"{error} (seconds): set time.dt_s, or a smaller time.diffusion_number") from None
+    return Prepared(model, stepper, ledger, dt, time.perf_counter() - begin)
+
+
 def run(
-    comm: Intracomm, backend: Backend, options: HeatAppOptions, record: RunRecord, reference: NDArray | None
-) -> tuple[Outcome, Ledger, list]:
-    """Run a heat problem (collective).
+    comm: Intracomm,
+    backend: Backend,
+    options: HeatAppOptions,
+    prepared: Prepared,
+    record: RunRecord,
+    reference: NDArray | None,
+) -> tuple[Outcome, list[Reading]]:
+    """Run a prepared heat problem (collective).
 
     Parameters
     ----------
@@ -58,7 +110,9 @@ def run(
     backend : Backend
         Compiles and runs the kernels.
     options : HeatAppOptions
-        The problem and how to solve it.
+        How to solve it.
+    prepared : Prepared
+        What `prepare` returned.
     record : RunRecord
         Takes the steps and the field.
     reference : ndarray or None
@@ -67,27 +121,29 @@ def run(
     Returns
     -------
     tuple
-        The outcome, this rank's ledger, and the energy readings.
+        The outcome and the energy readings.
     """
     begin = time.perf_counter()
-    model = build(comm, options)
-    dt = time_step(model, options)
-    warm_up(stepped_problem(model, backend, options, dt, Ledger()), options.time.stepper)
-    ledger = Ledger()
-    stepper = lookup.find("steppers", options.time.stepper).create(stepped_problem(model, backend, options, dt, ledger))
-    setup_s = time.perf_counter() - begin
+    model, stepper = prepared.model, prepared.stepper
+    warm_up(stepped_problem(model, backend, options, prepared.dt_s, Ledger()), options.time.stepper)
+    setup_s = prepared.setup_s + time.perf_counter() - begin
     tally = Tally(record.steps)
     with Window(comm, all_meters()) as window:
         more = _march(comm, stepper, options, tally)
-    results = tally.results() if options.time.stepper in ("backward_euler", "crank_nicolson") else {"converged": True}
+    results = tally.results() if is_implicit(options) else {"converged": True}
     unknowns = int(np.prod(model.grid.global_shape))
-    results |= rates(comm, ledger, window.seconds, unknowns, stepper.steps) | more
-    results |= {"time_s": window.seconds, "setup_s": setup_s, "dt_s": dt, "steps": stepper.steps}
+    results |= rates(comm, prepared.ledger, window.seconds, unknowns, stepper.steps) | more
+    results |= {"time_s": window.seconds, "setup_s": setup_s, "dt_s": prepared.dt_s, "steps": stepper.steps}
     results["stream_bytes_per_s"] = copy_bandwidth(comm)
-    outcome = _judge(comm, model, stepper, results, tally, reference)
+    outcome = _judge(comm, prepared, options, results, reference)
     if options.run.fields:
         _write(record, model, outcome.state, stepper.time)
-    return outcome, ledger, window.readings
+    return replace(outcome, advice=tally.failed), window.readings
+
+
+def is_implicit(options: HeatAppOptions) -> bool:
+    """Tell whether the stepper solves a system at each step."""
+    return options.time.stepper in IMPLICIT
 
 
 def warm_up(problem: SteppedProblem, stepper: str) -> None:
@@ -101,7 +157,7 @@ def warm_up(problem: SteppedProblem, stepper: str) -> None:
 def _march(comm: Intracomm, stepper: Stepper, options: HeatAppOptions, tally: Tally) -> dict[str, Any]:
     """Do all steps; implicit ones one by one, explicit ones in chunks with a count of stagnant cells."""
     steps = options.time.steps
-    implicit = np.isinf(stepper.stability) and options.time.stepper in ("backward_euler", "crank_nicolson")
+    implicit = is_implicit(options)
     chunk = 1 if implicit else max(1, steps // EXPLICIT_ROWS)
     progress = Progress(comm.rank == 0, steps, "step", options.run.log_seconds)
     stagnant = []
@@ -122,17 +178,17 @@ def _march(comm: Intracomm, stepper: Stepper, options: HeatAppOptions, tally: Ta
 
 
 def _judge(
-    comm: Intracomm, model: HeatModel, stepper: Stepper, results: dict, tally: Tally, reference: NDArray | None
+    comm: Intracomm, prepared: Prepared, options: HeatAppOptions, results: dict, reference: NDArray | None
 ) -> Outcome:
     """Compare the final state with the exact one and with the FP64 run."""
+    model, stepper = prepared.model, prepared.stepper
     state = stepper.state()
-    results["error_l2"], results["error_linf"] = relative_errors(comm, state, model.exact(stepper.time))
+    errors = relative_errors(comm, state, model.exact(stepper.time), model.initial())
+    results["error_l2"], results["error_linf"] = errors
     results["error_reference"] = "analytic"
-    extra, reasons = rounding_error(comm, state, reference)
-    results |= extra
+    extra, reasons = rounding_error(comm, state, reference, options.precision.inner)
     drift, why = _mass_drift(comm, model, state)
-    results["mass_drift"] = drift
-    return Outcome(results, {**reasons, **why}, state, tally.failed)
+    return Outcome(results | extra | {"mass_drift": drift}, {**reasons, **why}, state)
 
 
 def _mass_drift(comm: Intracomm, model: HeatModel, state: NDArray) -> tuple[float | None, dict[str, str]]:

@@ -21,12 +21,17 @@ def _table(kind: type) -> Any:
 
 _formats = partial(names, "formats")
 
+#: Steppers that solve a system at each step.
+IMPLICIT = ("backward_euler", "crank_nicolson")
+
 
 @dataclass(frozen=True)
 class HeatOptions:
     """A heat problem with a known answer on a box."""
 
-    problem: str = _option("heat_sine", "problem: a file in models/gallery", choices=partial(names, "models.gallery"))
+    problem: str = _option(
+        "heat_manufactured", "problem: a file in models/gallery", choices=partial(names, "models.gallery")
+    )
     shape: tuple[int, ...] = _option((1024, 1024), "cells per axis, 2 or 3 axes", min=1)
 
     def __post_init__(self) -> None:
@@ -57,7 +62,7 @@ class TimeOptions:
     """Time stepping."""
 
     stepper: str = _option("backward_euler", "a file in steppers", choices=partial(names, "steppers"))
-    steps: int = _option(4, "time steps (the Earth runs by years instead)", min=1)
+    steps: int = _option(2, "time steps (the Earth runs by years instead)", min=1)
     dt_s: float = _option(0.0, "time step; 0: from diffusion_number", unit="s", min=0.0)
     diffusion_number: float = _option(1000.0, "dt k / h^2 with the smallest cell size, if dt_s is 0", above=0.0)
     state_update: str = _option("increment", "how explicit steppers keep the state", choices=STATE_UPDATES)
@@ -122,7 +127,7 @@ class HeatAppOptions:
     run: RunOptions = _table(RunOptions)
 
     def __post_init__(self) -> None:
-        if self.model == "earth" and self.time.stepper not in ("backward_euler", "crank_nicolson"):
+        if self.model == "earth" and self.time.stepper not in IMPLICIT:
             raise ConfigError(
                 f"time.stepper = {self.time.stepper}: the Earth takes implicit steps: backward_euler or crank_nicolson"
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,20 +26,26 @@ class Tally:
     ----------
     log : StepLog
         Where the rows go.
+    format : str
+        Format of the last inner solve.
+    failed : str
+        What went wrong first, with advice; empty if every solve converged.
     """
 
     log: StepLog
     iterations: int = 0
     refinements: int = 0
+    format: str = ""
     escalations: list[dict[str, Any]] = field(default_factory=list)
     worst: float = 0.0
+    format: str = ""
     failed: str = ""
 
     def add(self, step: int, time: float, result: Result, **more: Any) -> None:
         """Count one solve and log it with each of its refinements."""
         self.iterations += result.iterations
         self.refinements += result.refinements
-        self.worst = max(self.worst, result.backward_error)
+        self.worst, self.format = max(self.worst, result.backward_error), result.format
         for change in result.escalations:
             self.escalations.append(
                 {"step": step, "from": change.old_format, "to": change.new_format, "reason": change.reason}
@@ -63,6 +68,8 @@ class Tally:
             "iterations": self.iterations,
             "refinements": self.refinements,
             "backward_error": self.worst,
+            "format": self.format,
+            "format": self.format,
             "escalations": self.escalations,
             "converged": not self.failed,
         }
@@ -95,13 +102,15 @@ class Outcome:
         return bool(self.results.get("converged"))
 
 
-def relative_errors(comm: Intracomm, state: NDArray, truth: NDArray) -> tuple[float, float]:
-    """Return the relative error in the 2-norm and in the largest-value norm (collective)."""
+def relative_errors(comm: Intracomm, state: NDArray, truth: NDArray, scale: NDArray) -> tuple[float, float]:
+    """Return the error relative to the size of ``scale``, in the 2-norm and in the largest-value norm (collective).
+
+    A solution that decays would make its own size a misleading scale, so the exact initial field is one.
+    """
     difference = state - truth
-    size = norm(comm, truth)
-    largest = maximum(comm, float(np.max(np.abs(truth), initial=0.0)))
+    largest = maximum(comm, float(np.max(np.abs(scale), initial=0.0)))
     distance = maximum(comm, float(np.max(np.abs(difference), initial=0.0)))
-    return norm(comm, difference) / (size or 1.0), distance / (largest or 1.0)
+    return norm(comm, difference) / (norm(comm, scale) or 1.0), distance / (largest or 1.0)
 
 
 def rates(comm: Intracomm, ledger: Ledger, time_s: float, unknowns: int, solves: int) -> dict[str, float]:
@@ -117,8 +126,12 @@ def rates(comm: Intracomm, ledger: Ledger, time_s: float, unknowns: int, solves:
     }
 
 
-def rounding_error(comm: Intracomm, state: NDArray, reference: NDArray | None) -> tuple[Mapping[str, Any], dict[str, str]]:
-    """Return the relative distance from the FP64 run of the same sweep, or the reason why there is none (collective)."""
-    if reference is None:
-        return {}, {"rounding_error": "no FP64 run of the same problem in this sweep to compare with"}
-    return {"rounding_error": relative_errors(comm, state, reference)[0]}, {}
+def rounding_error(
+    comm: Intracomm, state: NDArray, reference: NDArray | None, inner: str
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the relative distance from the FP64 run of the sweep, or why there is none (collective)."""
+    if reference is not None:
+        return {"rounding_error": relative_errors(comm, state, reference, reference)[0]}, {}
+    if inner == "fp64":
+        return {}, {"rounding_error": "this is the FP64 run that others are compared with"}
+    return {}, {"rounding_error": "no FP64 run of the same problem in this sweep to compare with"}

@@ -60,7 +60,9 @@ def divide(
     """
     ranks = options.run.ranks
     if ranks and len(ranks) != len(shape):
-        raise ConfigError(f"run.ranks = {list(ranks)}: must have one entry for each of the {len(shape)} axes of the grid")
+        raise ConfigError(
+            f"run.ranks = {list(ranks)}: must have one entry for each of the {len(shape)} axes of the grid"
+        )
     halo = halo_width(options)
     if ranks:
         return Cartesian.create(comm, shape, periodic, halo=halo, ranks_per_axis=ranks)

@@ -14,13 +14,14 @@ from mpsolve.compare.align import load
 from mpsolve.compare.table import render
 from mpsolve.driver import earth, heat
 from mpsolve.driver.options import HeatAppOptions
+from mpsolve.driver.outcome import Outcome
 from mpsolve.driver.setup import choose_backend
 from mpsolve.records.run import RunRecord
 
 if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm
 
-RUNNERS = {"heat": heat.run, "earth": earth.run}
+MODELS = {"heat": heat, "earth": earth}
 
 
 @dataclass(frozen=True)
@@ -51,31 +52,37 @@ def run_all(comm: Intracomm, variants: Sequence[Variant], out: Path | None, argv
         Exit status: 0 if all converged, else 1.
     """
     reference: NDArray[np.float64] | None = None
-    records, advice = [], []
-    for variant in variants:
+    records: dict[str, Path] = {}
+    advice = []
+    # FP64 goes first, whatever the order of the columns: the others are compared with it.
+    for variant in sorted(variants, key=lambda variant: variant.options.precision.inner != "fp64"):
         directory = out / variant.label if out is not None and len(variants) > 1 else out
-        record, outcome = run_one(comm, variant, directory, argv, reference)
-        records.append(record)
+        records[variant.label], outcome = run_one(comm, variant, directory, argv, reference)
         if outcome.advice:
             advice.append(f"{variant.label}: {outcome.advice}")
         if reference is None and variant.options.precision.inner == "fp64" and outcome.converged:
             reference = outcome.state
     if comm.rank == 0:
-        _report(records, advice, pictures=variants[0].options.run.pictures, out=out)
+        _report(
+            [records[variant.label] for variant in variants], advice, pictures=variants[0].options.run.pictures, out=out
+        )
     return 1 if advice else 0
 
 
 def run_one(
     comm: Intracomm, variant: Variant, directory: Path | None, argv: Sequence[str], reference: NDArray | None
-) -> tuple[Path, heat.Outcome]:
+) -> tuple[Path, Outcome]:
     """Run one variant and record it; return the run directory and the outcome (collective)."""
-    options = variant.options
+    options, model = variant.options, MODELS[variant.options.model]
     backend = choose_backend(comm, options.run.backend, options.run.threads)
+    # What is wrong with the input shows here, before anything is written.
+    prepared = model.prepare(comm, backend, options)
     precision = asdict(options.precision.roles()) | {"name": variant.label}
     with RunRecord.create(directory, "heat", asdict(options), argv, comm, precision) as record:
-        outcome, ledger, energy = RUNNERS[options.model](comm, backend, options, record, reference)
+        outcome, energy = model.run(comm, backend, options, prepared, record, reference)
         results = outcome.results | {"backend": backend.name, "threads_per_rank": backend.threads}
-        record.finish("ok" if outcome.converged else "failed", results, ledger, energy, outcome.reasons)
+        status = "ok" if outcome.converged else "failed"
+        record.finish(status, results, prepared.ledger, energy, outcome.reasons)
     return record.directory, outcome
 
 

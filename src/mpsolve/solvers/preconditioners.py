@@ -98,9 +98,9 @@ def _lines(operator: Operator, residual: Field, rows: Rows) -> Preconditioner:
     lower, inverse, border = factorise(rows.diagonal, rows.off, rows.corner)
     wide = get_format("fp64" if format.name == "fp64" else "fp32")
     # Scaling the inverse pivots scales the solution: both substitutions and the border correction are linear in it.
-    factors = tuple(space.zeros(wide).set(values) for values in (lower, inverse * factor, border))
+    stored = [space.zeros(wide).set(values) for values in (lower, inverse * factor, border)]
     output = space.zeros(format)
-    return Preconditioner(output, space.bind_lines(output, residual, factors, phase="inner"))
+    return Preconditioner(output, space.bind_lines(output, residual, (stored[0], stored[1], stored[2]), phase="inner"))
 
 
 def _factor(operator: Operator, weights: np.ndarray) -> float:
