@@ -220,8 +220,8 @@ def make_problem(make_space):
     """Return a function that describes a diffusion case to a stepper; ``initial``, ``mass`` and sources are global."""
 
     def make(comm, case, initial, dt, *, mass=1.0, source=None, precision="fp64", roles=None, rtol=1e-14, **options):
-        halo = max(1, options.get("steps_per_pass", 1))
-        grid, space = make_space(comm, case.shape, case.periodic, backend=options.pop("backend", "reference"), halo=halo)
+        halo, backend = max(1, options.get("steps_per_pass", 1)), options.pop("backend", "reference")
+        grid, space = make_space(comm, case.shape, case.periodic, backend=backend, halo=halo)
         cut = lambda values: values[grid.slices].copy() if isinstance(values, np.ndarray) else values  # noqa: E731
         return SteppedProblem(
             grid=grid,

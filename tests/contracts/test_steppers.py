@@ -1,4 +1,4 @@
-"""What every stepper promises: time, state, conservation, exactness on what it must keep, bits on any number of ranks."""
+"""What every stepper promises: time, state, conservation, and the same bits on any number of ranks."""
 
 import numpy as np
 import pytest

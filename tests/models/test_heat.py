@@ -8,6 +8,7 @@ from mpsolve.ledger import Ledger
 from mpsolve.models.heat import HeatModel
 from mpsolve.operators.diffusion import Diffusion
 from mpsolve.parallel.cartesian import Cartesian
+from mpsolve.parallel.reductions import maximum
 from mpsolve.parallel.space import Space
 from mpsolve.precision import get_format, ladder_from, preset
 from mpsolve.solvers.refinement import RefinementOptions
@@ -50,7 +51,7 @@ def error_after(comm, name, shape, stepper, dt, steps, precision="fp64"):
     model = model_of(comm, name, shape)
     stepped = stepper_of(model, stepper, dt, precision)
     stepped.advance(steps)
-    return np.abs(model.grid.gather(stepped.state() - model.exact(stepped.time))).max() if comm.rank == 0 else 0.0
+    return maximum(comm, float(np.abs(stepped.state() - model.exact(stepped.time)).max()))
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
@@ -58,22 +59,19 @@ def test_the_order_in_space_is_two(comm, name):
     # With dt ~ h^2 the error in time of a fourth-order method vanishes against h^2.
     coarse = error_after(comm, name, (16, 16), "rk4", 0.2 / 16**2, 16)
     fine = error_after(comm, name, (32, 32), "rk4", 0.2 / 32**2, 64)
-    if comm.rank == 0:
-        assert np.log2(coarse / fine) == pytest.approx(2.0, abs=0.1)
+    assert np.log2(coarse / fine) == pytest.approx(2.0, abs=0.1)
 
 
 def test_the_order_in_space_and_time_is_two_in_three_dimensions(comm):
     coarse = error_after(comm, "heat_manufactured", (8, 8, 8), "crank_nicolson", 0.02, 2, "bf16")
     fine = error_after(comm, "heat_manufactured", (16, 16, 16), "crank_nicolson", 0.01, 4, "bf16")
-    if comm.rank == 0:
-        assert np.log2(coarse / fine) == pytest.approx(2.0, abs=0.15)
+    assert np.log2(coarse / fine) == pytest.approx(2.0, abs=0.15)
 
 
 def test_cells_need_not_be_square(comm):
     coarse = error_after(comm, "heat_manufactured", (12, 20), "crank_nicolson", 0.02, 2)
     fine = error_after(comm, "heat_manufactured", (24, 40), "crank_nicolson", 0.01, 4)
-    if comm.rank == 0:
-        assert np.log2(coarse / fine) == pytest.approx(2.0, abs=0.1)
+    assert np.log2(coarse / fine) == pytest.approx(2.0, abs=0.1)
 
 
 @pytest.mark.parametrize("precision", ["fp64", "bf16", "fp16"])
@@ -131,8 +129,8 @@ def test_every_problem_has_a_limit():
 def test_the_steady_limit_is_reached(comm, whole, name):
     model = model_of(comm, name, (12, 10))
     mean = whole(model.grid, model.initial()).mean()
-    stepper = stepper_of(model, "backward_euler", 1000.0, "bf16", rtol=1e-14)
-    assert stepper.advance(6).result.converged
+    stepper = stepper_of(model, "backward_euler", 1000.0, "fp32", rtol=1e-14)
+    assert stepper.advance(4).result.converged
     x = (np.arange(12)[:, None] + 0.5) / 12
     limit = np.broadcast_to(LIMITS[name](x, mean), (12, 10))
     # A step divides what decays by 1 + 1000 lambda, lambda > 9; the conductivity varies the error of the solve: its

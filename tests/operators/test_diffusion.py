@@ -45,7 +45,6 @@ def applied(case, grid, space, name="fp64", p=0.0, q=1.0, **options):
     return output
 
 
-
 @pytest.mark.parametrize(("sides", "varying"), CASES)
 def test_it_is_its_matrix(comm, make_space, diffusion, whole, sides, varying):
     case = diffusion(SHAPES[len(sides)], sides, varying=varying)

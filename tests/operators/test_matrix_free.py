@@ -142,7 +142,7 @@ def test_the_norm_is_estimated_closely_from_below(space, largest):
     dense = matrix(largest=40.0) * (largest / 40.0)
     start = np.random.default_rng(5).standard_normal(UNKNOWNS)
     estimate = estimate_norm(space, lambda values: dense @ values, start)
-    # Kaniel and Paige: 12 steps reach 1 - 40 exp(-4 * 11 sqrt(gap)), with the relative gap of 1/29 far within 5 percent.
+    # Kaniel and Paige: 12 steps reach the largest eigenvalue to about exp(-4 * 11 sqrt(gap)); the gap is 1/29.
     assert 0.95 * largest <= estimate <= largest * (1 + 1e-12)
 
 

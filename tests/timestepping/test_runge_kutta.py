@@ -18,7 +18,7 @@ EULER = (((),), (1.0,), (0.0,), 2.0)
 
 
 def checkerboard(shape):
-    """Return the mode of the largest eigenvalue on a periodic grid of even sizes, where the bound of the norm is sharp."""
+    """Return the mode of the largest eigenvalue on a periodic grid of even sizes, which the bound of the norm meets."""
     return 1.0 - 2.0 * (np.indices(shape).sum(axis=0) % 2)
 
 
@@ -103,6 +103,18 @@ def test_large_and_uneven_masses_do_not_overflow_the_increments(alone, diffusion
     # Coefficients, increment and product with the inverse mass are each rounded; the flux of a cell cancels a little.
     unit = {"fp16": 2.0**-11, "bf16": 2.0**-8}[name]
     assert np.abs(states[0] - states[1]).max() <= 16 * unit * np.abs(states[1]).max()
+
+
+@pytest.mark.parametrize("name", ["fp16", "fp8_e4m3"])
+def test_a_state_that_is_set_brings_its_own_scale(alone, diffusion, make_problem, name):
+    # Increments 2^30 times larger would overflow with the scale of those before.
+    case = diffusion((8, 10), WALLS)
+    stepper = rk4.create(make_problem(alone, case, checkerboard(case.shape) + 2, 0.02, precision=name))
+    stepper.advance(1)
+    first = stepper.state()
+    stepper.set_state(2.0**30 * (checkerboard(case.shape) + 2))
+    stepper.advance(1)
+    assert np.array_equal(stepper.state(), 2.0**30 * first)
 
 
 @pytest.mark.ranks

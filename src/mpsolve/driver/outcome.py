@@ -38,7 +38,6 @@ class Tally:
     format: str = ""
     escalations: list[dict[str, Any]] = field(default_factory=list)
     worst: float = 0.0
-    format: str = ""
     failed: str = ""
 
     def add(self, step: int, time: float, result: Result, **more: Any) -> None:
@@ -68,7 +67,6 @@ class Tally:
             "iterations": self.iterations,
             "refinements": self.refinements,
             "backward_error": self.worst,
-            "format": self.format,
             "format": self.format,
             "escalations": self.escalations,
             "converged": not self.failed,

@@ -6,10 +6,13 @@ from numba.core import cgutils
 
 from mpsolve.formats.base import Format
 from mpsolve.kernels import codecs
+from mpsolve.kernels.hardware import features
 from mpsolve.kernels.memory import LINE, address
 
 _FLOAT, _DOUBLE, _INT32, _INT64 = ir.FloatType(), ir.DoubleType(), ir.IntType(32), ir.IntType(64)
-_HIGH_HALF = 0xFFFF0000
+_HIGH_HALF, _LOW_HALF = 0xFFFF0000, 0xFFFF
+#: Truth table of (a & c) | b, the operands numbered from the highest bit of the index.
+_TRUTH = 0xEC
 
 
 class LineLayout:
@@ -92,9 +95,7 @@ class LineLayout:
     def store(self, builder, parts, handle, position, aligned):
         """Emit the encoding and the stores of a line and return the store instructions."""
         if self.interleaved:
-            even, odd = (codecs.emit_bf16_bits(builder, part) for part in parts)
-            low = builder.lshr(even, codecs.constant(even, _INT32, 16))
-            encoded = [builder.or_(low, builder.and_(odd, codecs.constant(odd, _INT32, _HIGH_HALF)))]
+            encoded = [_round_pairs(builder, *(builder.bitcast(part, self.words) for part in parts))]
         else:
             encoded = [codecs.emit_encode(builder, part, self.format) for part in parts]
         instructions = []
@@ -104,3 +105,36 @@ class LineLayout:
             size = LINE // len(encoded)
             instructions.append(builder.store(value, pointer, align=size if aligned else self.format.itemsize))
         return instructions
+
+
+def _round_pairs(builder, even, odd):
+    """Emit the rounding to BF16 of the FP32 patterns of even and odd columns, two columns in each word of 32 bits.
+
+    The high halves and the low halves are gathered first, so that one instruction rounds both columns. A high half
+    grows by one if its low half and its own last bit exceed half a unit. NaN must have zeros in its low half, as
+    results of decoded numbers have: it then stays a NaN without a test.
+    """
+    sixteen = codecs.constant(even, _INT32, 16)
+    halves = ir.VectorType(ir.IntType(16), 2 * even.type.count)
+    number = lambda value: ir.Constant(halves, [value] * halves.count)  # noqa: E731
+    tops = builder.bitcast(_masked_or(builder, odd, _HIGH_HALF, builder.lshr(even, sixteen)), halves)
+    rests = builder.bitcast(_masked_or(builder, even, _LOW_HALF, builder.shl(odd, sixteen)), halves)
+    name, signature = f"llvm.uadd.sat.v{halves.count}i16", ir.FunctionType(halves, [halves] * 2)
+    saturating = cgutils.get_or_insert_function(builder.module, signature, name)
+    rests = builder.call(saturating, [rests, builder.and_(tops, number(1))])
+    grows = builder.icmp_unsigned(">", rests, number(0x8000))
+    return builder.bitcast(builder.select(grows, builder.add(tops, number(1)), tops), even.type)
+
+
+def _masked_or(builder, value, mask, other):
+    """Emit ``value & mask | other`` on 16 words.
+
+    Named as the one AVX-512 instruction that it is: LLVM would see halves being shuffled, which takes three.
+    """
+    mask = codecs.constant(value, _INT32, mask)
+    if not features().get("avx512f", False):
+        return builder.or_(builder.and_(value, mask), other)
+    kind = value.type
+    signature = ir.FunctionType(kind, [kind, kind, kind, _INT32])
+    function = cgutils.get_or_insert_function(builder.module, signature, "llvm.x86.avx512.pternlog.d.512")
+    return builder.call(function, [value, other, mask, _INT32(_TRUTH)])

@@ -97,6 +97,30 @@ def _stream_lines(typing, target, target_start, source, source_start, count):
     return types.void(target, types.intp, source, types.intp, types.intp), generate
 
 
+def emit_fetch(builder, handle, position):
+    """Emit a request for the line of one element, to all caches; an address outside memory does no harm."""
+    byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+    signature = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+    function = cgutils.get_or_insert_function(builder.module, signature, "llvm.prefetch.p0")
+    pointer = builder.bitcast(address(builder, handle, position), byte)
+    builder.call(function, [pointer, number(0), number(3), number(1)])
+
+
+@intrinsic
+def fetch_lines(typing, handle, index, count):
+    """Request ``count`` lines that follow each other, from the one that holds the element at the index tuple."""
+    per_line = LINE // (handle[0].dtype.bitwidth // 8)
+
+    def generate(context, builder, signature, arguments):
+        word = ir.IntType(64)
+        *outer, last = cgutils.unpack_tuple(builder, arguments[1], index.count)
+        with cgutils.for_range_slice(builder, word(0), arguments[2], word(1)) as (line, _):
+            emit_fetch(builder, arguments[0], [*outer, builder.add(last, builder.mul(line, word(per_line)))])
+        return context.get_dummy_value()
+
+    return types.void(handle, index, types.intp), generate
+
+
 @njit(nogil=True)
 def misfit(array):
     """Return how many elements to skip until the data lie on a line."""

@@ -12,19 +12,10 @@ from numba.extending import intrinsic
 
 from mpsolve.formats.base import Format
 from mpsolve.kernels.lines import LineLayout
-from mpsolve.kernels.memory import address
+from mpsolve.kernels.memory import emit_fetch
 from mpsolve.kernels.relax import relax, splat
 
 _INT32, _INT64 = ir.IntType(32), ir.IntType(64)
-
-
-def _fetch(builder, handle, position):
-    """Emit a request for the line of one element, to all caches."""
-    byte = ir.IntType(8).as_pointer()
-    signature = ir.FunctionType(ir.VoidType(), [byte, _INT32, _INT32, _INT32])
-    function = cgutils.get_or_insert_function(builder.module, signature, "llvm.prefetch.p0")
-    pointer = builder.bitcast(address(builder, handle, [position]), byte)
-    builder.call(function, [pointer, _INT32(0), _INT32(3), _INT32(1)])
 
 
 def _mark_streaming(builder, instruction):
@@ -85,7 +76,7 @@ def block_step(format: Format, rows: int, ndim: int, streams: bool):
         with cgutils.for_range_slice(builder, _INT64(0), lines, _INT64(1)) as (line, _):
             start = builder.mul(line, _INT64(layout.columns))
             for position in fetches:
-                _fetch(builder, ahead, builder.add(position, start))
+                emit_fetch(builder, ahead, [builder.add(position, start)])
             here = [[builder.add(position, start) for position in group] for group in (targets, sources)]
             emit_line(builder, target, here[0], source, here[1], plane, rates, window)
         return context.get_dummy_value()

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mpsolve.formats.base import Format
+from mpsolve.kernels.reach import leading_reach
 
 #: A plain one-dimensional compute array, indexed by one storage index.
 VECTOR = "vector"
-#: Elements of a row that are computed, summed and streamed together: they stay in the first-level cache.
+#: Elements of a row that are computed and summed together: they stay in the first-level cache.
 CHUNK = 1024
+#: The same for streaming kernels without sums, in bytes of output: reads and writes of memory take turns often.
+STREAM_CHUNK_BYTES = 512
 #: Bytes of a cache line, which streaming stores fill as a whole.
 LINE = 64
 
@@ -58,6 +61,13 @@ class KernelSpec:
     def field_formats(self) -> tuple[Format, ...]:
         """Formats of all fields, outputs first; vectors are left out."""
         return (*self.outputs, *(given for given in self.inputs if given != VECTOR))
+
+    @property
+    def chunk(self) -> int:
+        """Elements of a row that are worked on together, a multiple of a line."""
+        if self.dots or not self.stream:
+            return CHUNK
+        return STREAM_CHUNK_BYTES // max(format.itemsize for format in self.outputs)
 
     @property
     def compute(self) -> str:
@@ -126,10 +136,24 @@ def _loops(spec: KernelSpec) -> tuple[list[str], str]:
         lines.append(f"{indent}for {_INDEX[axis]} in range(lo{axis}, hi{axis}):")
         indent += "    "
     last = spec.ndim - 1
-    lines.append(f"{indent}for first in range(lo{last} // {CHUNK} * {CHUNK}, hi{last}, {CHUNK}):")
+    lines.append(f"{indent}for first in range(lo{last} // {spec.chunk} * {spec.chunk}, hi{last}, {spec.chunk}):")
     indent += "    "
-    lines.append(f"{indent}start, stop = max(first, lo{last}), min(first + {CHUNK}, hi{last})")
-    return lines, indent
+    lines.append(f"{indent}start, stop = max(first, lo{last}), min(first + {spec.chunk}, hi{last})")
+    return lines + (_fetches(spec, indent) if spec.stream else []), indent
+
+
+def _fetches(spec: KernelSpec, indent: str) -> list[str]:
+    """Request the next chunk of each field, in the foremost row that the point loads: the others are in a cache."""
+    if spec.point is None:
+        return []
+    lines, chunk, index = [], spec.chunk, _INDEX[1 : spec.ndim - 1]
+    for number, reach in enumerate(leading_reach(spec.point, len(spec.inputs))):
+        format = spec.inputs[number]
+        if isinstance(format, Format):
+            foremost = ([f"i + {reach}"] if spec.ndim > 1 else []) + [*index, f"first + {chunk}"]
+            count = max(chunk * format.itemsize // LINE, 1)
+            lines.append(f"{indent}memory.fetch_lines(a{number}, ({', '.join(foremost)},), {count})")
+    return lines
 
 
 def _encoded(spec: KernelSpec, number: int, value: str) -> str:
@@ -150,24 +174,31 @@ def _stores(spec: KernelSpec, indent: str) -> list[str]:
         value = "value" if len(spec.outputs) == 1 else f"value[{number}]"
         target = f"buffer{number}, ({last} - first,)" if spec.stream else f"o{number}, ({index},)"
         lines.append(f"{indent}    set_element({target}, {_encoded(spec, number, value)})")
-    if spec.stream:
-        row = "0"
-        for axis in range(spec.ndim - 1):
-            row = f"({row} + {_INDEX[axis]}) * o0[1][{axis + 1}]"
-        for number in range(len(spec.outputs)):
-            per_line = LINE // spec.outputs[number].itemsize
-            flat = f"({row} + start), ({row} + stop), buffer{number}, ({row} + first)"
-            lines.append(f"{indent}memory.stream_row(flat{number}, {flat}, {per_line})")
+    return lines
+
+
+def _stream_lines(spec: KernelSpec, indent: str) -> list[str]:
+    """Send the buffers on their way past the caches, after the sums have read them."""
+    row = "0"
+    for axis in range(spec.ndim - 1):
+        row = f"({row} + {_INDEX[axis]}) * o0[1][{axis + 1}]"
+    lines = []
+    for number, output in enumerate(spec.outputs):
+        flat = f"({row} + start), ({row} + stop), buffer{number}, ({row} + first)"
+        lines.append(f"{indent}memory.stream_row(flat{number}, {flat}, {LINE // output.itemsize})")
     return lines
 
 
 def _sum_lines(spec: KernelSpec, indent: str) -> list[str]:
     """Sum the products of each pair over the chunk: first the largest magnitude, then the three bins."""
-    names = (*_names("o", len(spec.outputs)), *[f"a{n}" for n, f in enumerate(spec.inputs) if f != VECTOR])
     index, last = ", ".join(_INDEX[: spec.ndim]), _INDEX[spec.ndim - 1]
+    # What is streamed is read from its buffer: the field's own memory would have to be fetched again.
+    kept = f"buffer{{}}, {last} - first" if spec.stream else f"o{{}}, {index}"
+    names = [kept.format(number) for number in range(len(spec.outputs))]
+    names += [f"a{n}, {index}" for n, f in enumerate(spec.inputs) if f != VECTOR]
     lines = []
     for number, (left, right) in enumerate(spec.dots):
-        product = f"np.float64(load({names[left]}, {index})) * np.float64(load({names[right]}, {index}))"
+        product = f"np.float64(load({names[left]})) * np.float64(load({names[right]}))"
         lines += [
             f"{indent}largest = 0",
             f"{indent}for {last} in range(start, stop):",
@@ -203,10 +234,11 @@ def kernel_source(spec: KernelSpec) -> str:
     lines += [f"    {name} = {shared.get(name, f'memory.bare(array_{name})')}" for name in arrays]
     buffers = list(enumerate(spec.outputs)) if spec.stream else []
     for number, format in buffers:
-        lines.append(f"    raw{number} = np.empty({CHUNK} + {LINE}, np.{format.storage.name})")
+        lines.append(f"    raw{number} = np.empty({spec.chunk} + {LINE}, np.{format.storage.name})")
         lines.append(f"    buffer{number} = memory.bare(raw{number}[memory.misfit(raw{number}):])")
         lines.append(f"    flat{number} = memory.bare(array_o{number}.reshape(array_o{number}.size))")
     opened, indent = _loops(spec)
     lines += [*opened, *(_stores(spec, indent) if spec.outputs else ()), *_sum_lines(spec, indent)]
+    lines += _stream_lines(spec, indent) if spec.stream else []
     lines += [f"    memory.keep(raw{number})" for number, _ in buffers]
     return "\n".join(lines) + "\n"

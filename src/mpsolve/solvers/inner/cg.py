@@ -17,7 +17,7 @@ PATIENCE = 60
 
 
 def update(load, a, c, *index):
-    """Form p = u + beta p; s = w + beta s; x = x + alpha p; r = r - alpha s; a = (p, s, x, r, w, u), c = (alpha, beta)."""
+    """Set p = u + beta p, s = w + beta s, x += alpha p, r -= alpha s; a = (p, s, x, r, w, u), c = (alpha, beta)."""
     p, s, x, r, w, u = a
     alpha, beta = c
     new_p = load(u, *index) + beta * load(p, *index)
