@@ -91,8 +91,9 @@ def test_every_problem_is_close_to_its_answer(app, record_of, problem):
     words = ("--set", "heat.shape=[32,32]", "--set", f"heat.problem={problem}", "--set", "time.diffusion_number=1")
     run = app(*QUIET, *words, "--set", "time.stepper=crank_nicolson", "--precision", "fp32")
     assert run.status == 0, run.error
-    # Second order: (pi h)^2 / 12 of one mode, times 4 for the steepest of the problems, the Gaussian.
-    assert record_of(run.directory)["results"]["error_l2"] < 4 * (math.pi / 32) ** 2 / 12
+    # Second order: (k h)^2 / 12 for a mode of wave number k, which is pi, or that of the width of the Gaussian.
+    wave_number = 1 / 0.05 if problem == "heat_gaussian" else math.pi
+    assert record_of(run.directory)["results"]["error_l2"] < (wave_number / 32) ** 2 / 12
 
 
 def test_doubled_carbon_dioxide_warms_by_the_forcing_over_the_slope(app, record_of):

@@ -98,7 +98,7 @@ def test_a_state_set_at_a_later_time_uses_the_source_of_that_time(comm, diffusio
     later = crank_nicolson.create(make_problem(comm, case, random_state(case.shape), 0.5, source=source))
     later.steps = 3
     later.set_state(through.state())
-    through.set_state(through.state())
     through.advance()
     later.advance()
-    assert np.array_equal(through.state(), later.state())
+    # Only the guesses differ, and with them what a backward error of 1e-14 leaves.
+    assert np.abs(through.state() - later.state()).max() <= 100 * 1e-14 * np.linalg.norm(through.state())
