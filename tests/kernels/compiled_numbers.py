@@ -93,12 +93,27 @@ def sweep_errors(format):
     return differing(*(target.interior.copy() for target in results), format)
 
 
+def tie_errors():
+    """Return 1 if a number 2^-60 below the midpoint of two FP32 numbers is rounded wrongly, as by way of FP64."""
+    small = 2.0**-18
+    around = np.full((3, 3), 1 + 2.0**-23)
+    around[0, 1], around[2, 1] = 2 + small, 1 + 2.0**-22
+    field = Field.zeros((1, 1), 1, get_format("fp32"))
+    field.region((-1, -1), (2, 2))[...] = around
+    target = field.like()
+    rate = 2.0**-24 * (1 - small)
+    # The second difference is 1 + 2^-18 without rounding, and its product with the rate 2^-24 - 2^-60.
+    cpu.create(1).bind_sweep(target, field, (rate, rate), 1, ((0, 0), (0, 0)))()
+    return int(target.interior[0, 0] != np.float32(1 + 2.0**-23))
+
+
 def main():
     """Print what differs and return whether something did."""
     counts = {f"decode {name}": decoding_errors(get_format(name)) for name in SMALL}
     for name in FORMATS:
         counts |= {f"encode {name} {dtype}": encoding_errors(get_format(name), dtype) for dtype in ("f4", "f8")}
     counts |= {f"sweep {name}": sweep_errors(get_format(name)) for name in ("fp64", "fp32", "bf16", "fp16")}
+    counts["tie"] = tie_errors()
     print({name: count for name, count in counts.items() if count})
     return any(counts.values())
 

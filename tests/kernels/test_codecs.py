@@ -36,6 +36,10 @@ def test_hard_values_are_encoded_as_the_format_does(numbers, name, dtype):
     assert numbers.encoding_errors(get_format(name), dtype) == 0
 
 
+def test_a_product_and_a_sum_are_rounded_once(numbers):
+    assert numbers.tie_errors() == 0
+
+
 @pytest.mark.launches
 @pytest.mark.slow
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names a processor without F16C")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mpsolve import config
-from mpsolve.driver.options import HeatAppOptions
-from mpsolve.driver.sweep import Variant
+from mpsolve.driver.options import HeatAppOptions, Variant
 from mpsolve.errors import ConfigError
 from mpsolve.precision import preset
 
@@ -32,7 +31,11 @@ def variants_of(parsed: argparse.Namespace) -> list[Variant]:
 
 
 def _variant(parsed: argparse.Namespace, entry: str | None) -> Variant:
-    name, _, update = (entry or "").partition(":")
+    name, colon, update = (entry or "").partition(":")
+    if colon and not (name and update):
+        raise ConfigError(
+            f"--sweep has {entry!r}: must be PRECISION or PRECISION:STATE_UPDATE, such as fp16:compensated"
+        )
     overrides = {}
     if name:
         roles = preset(name)
@@ -42,4 +45,9 @@ def _variant(parsed: argparse.Namespace, entry: str | None) -> Variant:
     if parsed.backend:
         overrides["run.backend"] = parsed.backend
     options = config.load(HeatAppOptions, parsed.config, parsed.set, overrides)
+    if update and options.implicit:
+        raise ConfigError(
+            f"--sweep has {entry!r}, but time.stepper = {options.time.stepper} keeps no state in low precision: "
+            f"choose an explicit stepper, or leave out ':{update}'"
+        )
     return Variant(entry.replace(":", "-") if entry else options.precision.inner, options)

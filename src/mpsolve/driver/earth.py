@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mpsolve import lookup
 from mpsolve.backends.base import Backend
-from mpsolve.driver.heat import warm_up
-from mpsolve.driver.options import EarthOptions, HeatAppOptions
-from mpsolve.driver.outcome import Outcome, Tally, rates, rounding_error
+from mpsolve.driver import setup
+from mpsolve.driver.options import EarthOptions, HeatAppOptions, Variant
+from mpsolve.driver.outcome import NEVER, Outcome, Reference, Tally, rates, rounding_error
 from mpsolve.driver.progress import Progress
-from mpsolve.driver.setup import divide, refinement_options, stepped_problem
-from mpsolve.driver.stream import copy_bandwidth
+from mpsolve.driver.setup import Prepared, divide, refinement_options
 from mpsolve.energy.base import Reading
 from mpsolve.energy.window import Window, all_meters
 from mpsolve.ledger import Ledger
@@ -39,6 +35,13 @@ from mpsolve.timestepping.base import Stepper
 if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm
 
+#: Figures that the climate does not have, and why.
+NO_ANSWER = dict.fromkeys(
+    ("error_l2", "error_linf", "error_reference"), "the climate has no analytic answer; see rounding_error"
+) | {
+    "mass_drift": "the climate gains and loses heat by radiation",
+    "last_change_k": "the first year has none before it to compare with",
+}
 #: Part of the distance between the steady state and the year's mean that is added after each year. The model is
 #: linear and the trapezoidal rule telescopes, so the mean of the states of a repeating year is the steady state.
 MEAN_CORRECTION = 0.7
@@ -65,53 +68,34 @@ def _scenario(chosen: EarthOptions) -> Scenario:
     return Scenario(chosen.co2_ppm, orbit)
 
 
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """A climate that has passed every check, ready to run: as `mpsolve.driver.heat.Prepared`."""
-
-    model: EarthModel
-    stepper: Stepper
-    ledger: Ledger
-    setup_s: float
-
-
-def prepare(comm: Intracomm, backend: Backend, options: HeatAppOptions) -> Prepared:
-    """Read the map and set up the model and its stepper (collective)."""
-    begin = time.perf_counter()
-    model, ledger = build(comm, options), Ledger()
-    problem = stepped_problem(model, backend, options, 1.0 / STEPS_PER_YEAR, ledger)
-    stepper = lookup.find("steppers", options.time.stepper).create(problem)
-    return Prepared(model, stepper, ledger, time.perf_counter() - begin)
+def prepare(model: EarthModel, backend: Backend, options: HeatAppOptions) -> Prepared:
+    """Check and compile the climate; see `mpsolve.driver.setup.prepare` (collective)."""
+    return setup.prepare(model, backend, options, 1.0 / STEPS_PER_YEAR)
 
 
 def run(
-    comm: Intracomm,
-    backend: Backend,
-    options: HeatAppOptions,
-    prepared: Prepared,
-    record: RunRecord,
-    reference: NDArray | None,
+    model: EarthModel, backend: Backend, variant: Variant, prepared: Prepared, record: RunRecord, reference: Reference
 ) -> tuple[Outcome, list[Reading]]:
     """Run the climate (collective); parameters and result as in `mpsolve.driver.heat.run`."""
-    begin = time.perf_counter()
-    model, stepper, ledger = prepared.model, prepared.stepper, prepared.ledger
-    warm_up(stepped_problem(model, backend, options, 1.0 / STEPS_PER_YEAR, Ledger()), options.time.stepper)
-    setup_s = prepared.setup_s + time.perf_counter() - begin
+    comm, options, stepper = model.grid.comm, variant.options, prepared.stepper
     tally = Tally(record.steps)
     with Window(comm, all_meters()) as window:
-        steady = _steady_state(model, backend, options, ledger, tally)
-        years = _Years(comm, model, stepper, options, tally, steady)
+        steady = _steady_state(model, backend, options, prepared.ledger, tally)
+        years = _Years(model, stepper, variant, tally, steady)
         months = years.run()
-    results = tally.results() | rates(comm, ledger, window.seconds, int(np.prod(model.sphere.shape)), stepper.steps)
-    results |= {"time_s": window.seconds, "setup_s": setup_s} | years.results()
-    results["converged"] = results["converged"] and (years.settled or options.earth.years > 0)
-    results["stream_bytes_per_s"] = copy_bandwidth(comm)
+    unknowns = int(np.prod(model.sphere.shape))
+    results = tally.results() | rates(comm, prepared.ledger, window.seconds, unknowns, stepper.steps + 1)
+    results |= {"time_s": window.seconds, "setup_s": prepared.setup_s} | years.results()
+    reasons = {**NEVER, **NO_ANSWER}
+    if tally.failed:
+        # Half a year is no climate: there is nothing to compare or to draw.
+        return Outcome(results, reasons, stepper.state(), tally.failed), window.readings
     mean = annual_mean(months)
-    extra, reasons = rounding_error(comm, mean, reference, options.precision.inner)
-    reasons["error_l2"] = reasons["error_linf"] = "the climate has no analytic answer; see rounding_error"
+    extra, why = rounding_error(comm, mean, reference)
     results |= extra | _publish(record, model, months, options)
+    results["converged"] = years.settled or options.earth.years > 0
     late = "" if results["converged"] else f"no equilibrium within {years.year} years; raise earth.max_years"
-    return Outcome(results, reasons, mean, tally.failed or late), window.readings
+    return Outcome(results, reasons | why, mean, late), window.readings
 
 
 def _steady_state(
@@ -133,19 +117,21 @@ class _Years:
 
     def __init__(
         self,
-        comm: Intracomm,
         model: EarthModel,
         stepper: Stepper,
-        options: HeatAppOptions,
+        variant: Variant,
         tally: Tally,
         steady: NDArray[np.float64],
     ) -> None:
-        self.comm, self.model, self.stepper, self.tally, self.steady = comm, model, stepper, tally, steady
+        options = variant.options
+        self.comm, self.model, self.stepper = model.grid.comm, model, stepper
+        self.tally, self.steady = tally, steady
         self.wanted, self.most = options.earth.years, options.earth.years or options.earth.max_years
         self.tolerance = options.earth.equilibrium_k
         self.year, self.settled, self.change = 0, False, float("nan")
         self._mean = float("nan")
-        self._progress = Progress(comm.rank == 0, self.wanted * STEPS_PER_YEAR, "step", options.run.log_seconds)
+        steps, label = self.wanted * STEPS_PER_YEAR, f"{variant.label}: step"
+        self._progress = Progress(self.comm.rank == 0, steps, label, options.run.log_seconds)
         stepper.set_state(steady)
 
     def run(self) -> NDArray[np.float64]:
@@ -188,16 +174,18 @@ class _Years:
 
 
 def _publish(record: RunRecord, model: EarthModel, months: NDArray, options: HeatAppOptions) -> dict[str, Any]:
-    """Gather the months on rank 0, write fields and pictures, and return the summary (collective)."""
+    """Gather the months on rank 0, write fields and pictures there, and return the summary (collective)."""
     gathered = [model.grid.gather(month) for month in months]
-    if model.grid.comm.rank:
-        return {}
-    whole = model.sphere.with_single_poles(np.array(gathered))
-    if options.run.fields:
-        write_fields(record.fields_path, _fields(model, whole), {"app": "heat", "model": "earth"})
-    if options.run.pictures:
-        _draw(record, model, whole)
-    return summary(whole, model.sphere)
+
+    def write() -> dict[str, Any]:
+        whole = model.sphere.with_single_poles(np.array(gathered))
+        if options.run.fields:
+            write_fields(record.fields_path, _fields(model, whole), {"app": "heat", "model": "earth"})
+        if options.run.pictures:
+            _draw(record, model, whole)
+        return summary(whole, model.sphere)
+
+    return agree(model.grid.comm, write)
 
 
 def _fields(model: EarthModel, months: NDArray) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The options of the heat app: its TOML tables as frozen dataclasses, whose defaults are the default configuration."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
@@ -131,3 +131,37 @@ class HeatAppOptions:
             raise ConfigError(
                 f"time.stepper = {self.time.stepper}: the Earth takes implicit steps: backward_euler or crank_nicolson"
             )
+
+    @property
+    def implicit(self) -> bool:
+        """Whether the stepper solves a system at each step."""
+        return self.time.stepper in IMPLICIT
+
+    def roles_used(self) -> dict[str, str]:
+        """Return the format of each role as the run uses it, for the record.
+
+        Explicit steppers keep the state as ``time.state_update`` says, and do neither residuals nor inner sums.
+        """
+        roles = asdict(self.precision.roles())
+        if self.implicit:
+            return roles
+        inner, update = self.precision.inner, self.time.state_update
+        narrow = {"plain": inner, "stochastic": inner, "compensated": f"{inner}+{inner}"}
+        state = narrow.get(update) or self.precision.state
+        return {"state": state, "inner": inner, "halo": roles["halo"], "state_update": update}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One column of the comparison.
+
+    Attributes
+    ----------
+    label : str
+        Its name, also that of its directory in a sweep.
+    options : HeatAppOptions
+        The variants of a sweep differ in ``precision`` and ``time.state_update`` alone, so they share one model.
+    """
+
+    label: str
+    options: HeatAppOptions

@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
     from mpsolve.records.steps import StepLog
 
+#: Figures that heat does not have, whatever the problem, and why.
+NEVER = {
+    "hpl_mxp_residual": "a figure of dense linear systems",
+    "energy_drift": "diffusion conserves heat (mass_drift) and nothing else",
+}
+#: Figures of implicit steps that explicit ones do not have, and why.
+NO_SOLVE = dict.fromkeys(("iterations", "refinements", "backward_error"), "explicit steps solve no system")
+
 
 @dataclass
 class Tally:
@@ -74,6 +82,22 @@ class Tally:
 
 
 @dataclass(frozen=True, eq=False)
+class Reference:
+    """The FP64 answer of the same problem.
+
+    Attributes
+    ----------
+    state : ndarray or None
+        Final field of the FP64 run, local block.
+    reason : str
+        Why there is none.
+    """
+
+    state: NDArray[np.float64] | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, eq=False)
 class Outcome:
     """The end of a run.
 
@@ -124,12 +148,8 @@ def rates(comm: Intracomm, ledger: Ledger, time_s: float, unknowns: int, solves:
     }
 
 
-def rounding_error(
-    comm: Intracomm, state: NDArray, reference: NDArray | None, inner: str
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the relative distance from the FP64 run of the sweep, or why there is none (collective)."""
-    if reference is not None:
-        return {"rounding_error": relative_errors(comm, state, reference, reference)[0]}, {}
-    if inner == "fp64":
-        return {}, {"rounding_error": "this is the FP64 run that others are compared with"}
-    return {}, {"rounding_error": "no FP64 run of the same problem in this sweep to compare with"}
+def rounding_error(comm: Intracomm, state: NDArray, reference: Reference) -> tuple[dict[str, float], dict[str, str]]:
+    """Return the distance from the FP64 run over its norm, or the reason why there is none (collective)."""
+    if reference.state is None:
+        return {}, {"rounding_error": reference.reason}
+    return {"rounding_error": norm(comm, state - reference.state) / (norm(comm, reference.state) or 1.0)}, {}

@@ -1,12 +1,14 @@
-"""Choose a backend, divide the grid, and describe a problem to its stepper."""
+"""Choose a backend, divide the grid, and make a stepper that is checked and compiled."""
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mpsolve import lookup
 from mpsolve.backends.base import Backend
-from mpsolve.driver.options import HeatAppOptions
+from mpsolve.driver.options import IMPLICIT, HeatAppOptions
 from mpsolve.errors import BackendUnavailable, ConfigError
 from mpsolve.ledger import Ledger
 from mpsolve.models.base import DiffusiveModel
@@ -14,7 +16,7 @@ from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.launch import threads_per_rank
 from mpsolve.parallel.space import Space
 from mpsolve.solvers.refinement import RefinementOptions
-from mpsolve.timestepping.base import SteppedProblem
+from mpsolve.timestepping.base import SteppedProblem, Stepper, UnstableStep
 
 if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm
@@ -107,4 +109,63 @@ def stepped_problem(
         state_update=options.time.state_update,
         steps_per_pass=options.time.steps_per_pass,
         seed=options.time.seed,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A problem that has passed every check and whose kernels are compiled.
+
+    Attributes
+    ----------
+    stepper : Stepper
+        At time 0.
+    ledger : Ledger
+        Counts the work of the stepper on this rank.
+    setup_s : float
+        What the preparation took on this rank.
+    """
+
+    stepper: Stepper
+    ledger: Ledger
+    setup_s: float
+
+
+def prepare(model: DiffusiveModel, backend: Backend, options: HeatAppOptions, dt: float) -> Prepared:
+    """Make the stepper of a model; all that can still be wrong with the input shows here (collective).
+
+    Every kernel is compiled by a shortened step of another stepper, so that the timed phase compiles nothing.
+
+    Raises
+    ------
+    ConfigError
+        If the time step is unstable; the message has the largest stable one.
+    BackendUnavailable, FormatError
+        If the backend cannot compute in a format.
+    """
+    begin = time.perf_counter()
+    create = lookup.find("steppers", options.time.stepper).create
+    problem = stepped_problem(model, backend, options, dt, Ledger())
+    short = replace(problem.refinement, max_refinements=1, max_iterations=2)
+    try:
+        create(replace(problem, refinement=short)).advance(problem.steps_per_pass + 1, audit=True)
+    except UnstableStep as error:
+        raise ConfigError(_unstable(options, error, model.time_unit)) from None
+    ledger = Ledger()
+    stepper = create(stepped_problem(model, backend, options, dt, ledger))
+    return Prepared(stepper, ledger, time.perf_counter() - begin)
+
+
+def _unstable(options: HeatAppOptions, error: UnstableStep, unit: str) -> str:
+    """Word the refusal of a time step in the keys of the configuration."""
+    chosen = options.time
+    # Rounded down, so that the number can be copied into the configuration.
+    largest = error.largest_dt * (1 - 1e-5)
+    given, allowed = f"time.dt_s = {chosen.dt_s:g}", f"{largest:.5g} {unit}"
+    if not chosen.dt_s:
+        given = f"time.diffusion_number = {chosen.diffusion_number:g}, a time step of {error.dt:.5g} {unit},"
+        allowed = f"{chosen.diffusion_number * largest / error.dt:.5g}, a time step of {allowed}"
+    return (
+        f"{given} is unstable with time.stepper = {chosen.stepper} on this grid: must be at most {allowed}; "
+        f"or take an implicit stepper: {', '.join(IMPLICIT)}"
     )

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from mpsolve.compare.align import load
 from mpsolve.compare.table import render
 from mpsolve.driver import earth, heat
-from mpsolve.driver.options import HeatAppOptions
-from mpsolve.driver.outcome import Outcome
+from mpsolve.driver.options import Variant
+from mpsolve.driver.outcome import Outcome, Reference
 from mpsolve.driver.setup import choose_backend
-from mpsolve.records.run import RunRecord
+from mpsolve.driver.stream import copy_bandwidth
+from mpsolve.parallel.launch import agree
+from mpsolve.records.run import RunRecord, check_directory
 
 if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm
 
 MODELS = {"heat": heat, "earth": earth}
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One column of the comparison: its label and its options."""
-
-    label: str
-    options: HeatAppOptions
 
 
 def run_all(comm: Intracomm, variants: Sequence[Variant], out: Path | None, argv: Sequence[str]) -> int:
@@ -51,42 +43,65 @@ def run_all(comm: Intracomm, variants: Sequence[Variant], out: Path | None, argv
     int
         Exit status: 0 if all converged, else 1.
     """
-    reference: NDArray[np.float64] | None = None
-    records: dict[str, Path] = {}
-    advice = []
+    sweep = _Sweep(comm, variants, out, argv)
     # FP64 goes first, whatever the order of the columns: the others are compared with it.
-    for variant in sorted(variants, key=lambda variant: variant.options.precision.inner != "fp64"):
-        directory = out / variant.label if out is not None and len(variants) > 1 else out
-        records[variant.label], outcome = run_one(comm, variant, directory, argv, reference)
-        if outcome.advice:
-            advice.append(f"{variant.label}: {outcome.advice}")
-        if reference is None and variant.options.precision.inner == "fp64" and outcome.converged:
-            reference = outcome.state
+    for variant in sorted(variants, key=lambda variant: not _is_fp64(variant)):
+        sweep.run(variant)
     if comm.rank == 0:
-        _report(
-            [records[variant.label] for variant in variants], advice, pictures=variants[0].options.run.pictures, out=out
-        )
-    return 1 if advice else 0
+        _report([sweep.records[variant.label] for variant in variants], sweep.advice, variants[0], out)
+    return 1 if sweep.advice else 0
 
 
-def run_one(
-    comm: Intracomm, variant: Variant, directory: Path | None, argv: Sequence[str], reference: NDArray | None
-) -> tuple[Path, Outcome]:
-    """Run one variant and record it; return the run directory and the outcome (collective)."""
-    options, model = variant.options, MODELS[variant.options.model]
-    backend = choose_backend(comm, options.run.backend, options.run.threads)
-    # What is wrong with the input shows here, before anything is written.
-    prepared = model.prepare(comm, backend, options)
-    precision = asdict(options.precision.roles()) | {"name": variant.label}
-    with RunRecord.create(directory, "heat", asdict(options), argv, comm, precision) as record:
-        outcome, energy = model.run(comm, backend, options, prepared, record, reference)
-        results = outcome.results | {"backend": backend.name, "threads_per_rank": backend.threads}
-        status = "ok" if outcome.converged else "failed"
-        record.finish(status, results, prepared.ledger, energy, outcome.reasons)
-    return record.directory, outcome
+def _is_fp64(variant: Variant) -> bool:
+    """Tell whether nothing is rounded to less than FP64."""
+    return variant.options.precision.inner == variant.options.precision.state == "fp64"
 
 
-def _report(records: Sequence[Path], advice: Sequence[str], *, pictures: bool, out: Path | None) -> None:
+class _Sweep:
+    """What the variants share: the model, the reference, the bandwidth of the machine."""
+
+    def __init__(self, comm: Intracomm, variants: Sequence[Variant], out: Path | None, argv: Sequence[str]) -> None:
+        self.comm, self.argv = comm, argv
+        self.directories = {v.label: out / v.label if out and len(variants) > 1 else out for v in variants}
+        # What is wrong with the output should not come to light after hours.
+        agree(comm, lambda: [check_directory(path) for path in dict.fromkeys([out, *self.directories.values()])])
+        begin = time.perf_counter()
+        self.app = MODELS[variants[0].options.model]
+        self.model = self.app.build(comm, variants[0].options)
+        self.build_s = time.perf_counter() - begin
+        self.reference = Reference(None, "no FP64 run of the same problem in this sweep to compare with")
+        self.bandwidth = 0.0
+        self.records: dict[str, Path] = {}
+        self.advice: list[str] = []
+
+    def run(self, variant: Variant) -> None:
+        """Run and record one variant (collective)."""
+        options = variant.options
+        backend = choose_backend(self.comm, options.run.backend, options.run.threads)
+        # What is wrong with the input shows here, before anything is written.
+        prepared = self.app.prepare(self.model, backend, options)
+        self.bandwidth = self.bandwidth or copy_bandwidth(self.comm)
+        precision = options.roles_used() | {"name": variant.label}
+        reference = Reference(None, "this is an FP64 run itself") if _is_fp64(variant) else self.reference
+        directory = self.directories[variant.label]
+        with RunRecord.create(directory, "heat", asdict(options), self.argv, self.comm, precision) as record:
+            outcome, energy = self.app.run(self.model, backend, variant, prepared, record, reference)
+            results = outcome.results | {"backend": backend.name, "threads_per_rank": backend.threads}
+            results |= {"setup_s": self.build_s + prepared.setup_s, "stream_bytes_per_s": self.bandwidth}
+            status = "ok" if outcome.converged else "failed"
+            record.finish(status, results, prepared.ledger, energy, outcome.reasons)
+        self._keep(variant, record, outcome)
+
+    def _keep(self, variant: Variant, record: RunRecord, outcome: Outcome) -> None:
+        self.records[variant.label] = record.directory
+        if outcome.advice:
+            self.advice.append(f"{variant.label}: {outcome.advice}")
+        if _is_fp64(variant) and self.reference.state is None:
+            converged = Reference(outcome.state)
+            self.reference = converged if outcome.converged else Reference(None, "the FP64 run did not converge")
+
+
+def _report(records: Sequence[Path], advice: Sequence[str], variant: Variant, out: Path | None) -> None:
     """Print the table, what did not converge, and where everything is; draw the comparison."""
     runs = [load(record) for record in records]
     print(render(runs))
@@ -94,12 +109,12 @@ def _report(records: Sequence[Path], advice: Sequence[str], *, pictures: bool, o
         print(f"not converged: {line}")
     for record in records:
         print(f"record: {record}")
-    if pictures:
+    if variant.options.run.pictures:
         for picture in _draw(runs, out if out is not None else records[-1]):
             print(f"picture: {picture}")
 
 
-def _draw(runs, folder: Path) -> list[Path]:
+def _draw(runs: Sequence[Any], folder: Path) -> list[Path]:
     """Draw the comparison if matplotlib is installed; return every picture of these runs."""
     from importlib.util import find_spec
 

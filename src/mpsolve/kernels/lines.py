@@ -111,19 +111,19 @@ def _round_pairs(builder, even, odd):
     """Emit the rounding to BF16 of the FP32 patterns of even and odd columns, two columns in each word of 32 bits.
 
     The high halves and the low halves are gathered first, so that one instruction rounds both columns. A high half
-    grows by one if its low half and its own last bit exceed half a unit. NaN must have zeros in its low half, as
-    results of decoded numbers have: it then stays a NaN without a test.
+    grows by one if its low half, less one if the high half is even, has its highest bit set. NaN must have zeros in
+    its low half, as results of decoded numbers have: it then stays a NaN without a test.
     """
     sixteen = codecs.constant(even, _INT32, 16)
     halves = ir.VectorType(ir.IntType(16), 2 * even.type.count)
     number = lambda value: ir.Constant(halves, [value] * halves.count)  # noqa: E731
     tops = builder.bitcast(_masked_or(builder, odd, _HIGH_HALF, builder.lshr(even, sixteen)), halves)
     rests = builder.bitcast(_masked_or(builder, even, _LOW_HALF, builder.shl(odd, sixteen)), halves)
-    name, signature = f"llvm.uadd.sat.v{halves.count}i16", ir.FunctionType(halves, [halves] * 2)
+    name, signature = f"llvm.usub.sat.v{halves.count}i16", ir.FunctionType(halves, [halves] * 2)
     saturating = cgutils.get_or_insert_function(builder.module, signature, name)
-    rests = builder.call(saturating, [rests, builder.and_(tops, number(1))])
-    grows = builder.icmp_unsigned(">", rests, number(0x8000))
-    return builder.bitcast(builder.select(grows, builder.add(tops, number(1)), tops), even.type)
+    is_even = builder.and_(builder.xor(tops, number(0xFFFF)), number(1))
+    carry = builder.lshr(builder.call(saturating, [rests, is_even]), number(15))
+    return builder.bitcast(builder.add(tops, carry), even.type)
 
 
 def _masked_or(builder, value, mask, other):

@@ -229,12 +229,16 @@ def _allowed_cores() -> frozenset[int]:
 
 @dataclass(frozen=True)
 class _Ending:
-    """How the program ended on this rank: exit status, what happened, details to print, whether they are printed."""
+    """How the program ended on this rank: exit status, what happened, details to print, whether they are printed.
+
+    The exception is kept because its traceback keeps the buffers of messages that are still under way.
+    """
 
     status: int
     what: str = ""
     detail: str = ""
     reported: bool = False
+    cause: BaseException | None = None
 
     def text(self, where: str) -> str:
         return f"mpsolve: {self.what}{where}{': ' if self.detail else ''}{self.detail}\n"
@@ -268,7 +272,10 @@ def run(main: Callable[[list[str]], int], argv: list[str]) -> int:
     """
     ending = _watch(main, argv)
     try:
-        return _end_together(ending)
+        status = _end_together(ending)
+        if ending.cause is not None:
+            _leave()
+        return status
     except KeyboardInterrupt:
         _abort(3)
         return 3
@@ -279,13 +286,13 @@ def _watch(main: Callable[[list[str]], int], argv: list[str]) -> _Ending:
     try:
         return _Ending(int(main(argv) or 0) & 0xFF)
     except MpsolveError as error:
-        return _Ending(2, "error", " ".join(str(error).split()))
-    except KeyboardInterrupt:
-        return _Ending(3, "interrupted")
+        return _Ending(2, "error", " ".join(str(error).split()), cause=error)
+    except KeyboardInterrupt as error:
+        return _Ending(3, "interrupted", cause=error)
     except SystemExit as request:
         return _exit_request(request.code)
-    except BaseException:
-        return _Ending(1, "unexpected error", "\n" + traceback.format_exc().rstrip())
+    except BaseException as error:
+        return _Ending(1, "unexpected error", "\n" + traceback.format_exc().rstrip(), cause=error)
 
 
 def _exit_request(code: object) -> _Ending:
@@ -372,6 +379,14 @@ def _report(ending: _Ending, where: str) -> None:
     if ending.what and not ending.reported:
         sys.stderr.write(ending.text(where))
     sys.stderr.flush()
+
+
+def _leave() -> None:
+    """End MPI now, and not when Python exits: by then the buffers of messages under way would be gone."""
+    if _mpi_is_running():
+        from mpi4py import MPI
+
+        MPI.Finalize()
 
 
 def _set_alarm(seconds: int) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from mpsolve.records.plain import plain
 from mpsolve.records.results import fill_results
 
 SCHEMA_VERSION = 1
+RUNS = Path("runs")
 STATUSES = ("running", "ok", "failed", "interrupted")
 FILE_NAME = "run.json"
 FIELDS_NAME = "fields.h5"
@@ -169,6 +171,38 @@ class RunRecord:
         write_json(self.directory / FILE_NAME, self._content)
 
 
+def check_directory(directory: str | Path | None) -> None:
+    """Refuse a run directory that `RunRecord.create` would refuse; local, leaves nothing behind.
+
+    For a long preparation, whose end is too late for a mistake in ``--out``.
+
+    Parameters
+    ----------
+    directory : str, Path or None
+        As for `RunRecord.create`.
+
+    Raises
+    ------
+    FileError
+        If it holds a run, or cannot be made or written.
+    """
+    path = RUNS if directory is None else Path(directory)
+    if directory is not None:
+        _refuse_taken(path)
+    missing = [folder for folder in (path, *path.parents) if not os.path.lexists(folder)]
+    made: list[Path] = []
+    try:
+        for folder in reversed(missing):
+            folder.mkdir()
+            made.append(folder)
+        os.rmdir(tempfile.mkdtemp(prefix=".mpsolve-", dir=path))
+    except OSError as problem:
+        raise _cannot_make(path, problem) from None
+    finally:
+        for folder in reversed(made):
+            folder.rmdir()
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write `content` (see `plain`) to `path` in one go: a reader sees the old file or the new one.
 
@@ -231,20 +265,28 @@ def _check(path: Path, content: Any) -> None:
 
 def _first_write(directory: str | Path | None, app: str, content: dict[str, Any]) -> Path:
     path = _new_directory(app) if directory is None else Path(directory)
-    for name in (FILE_NAME, steps.FILE_NAME, FIELDS_NAME):
-        # A run is never overwritten silently, not even half of one.
-        if os.path.lexists(path / name):
-            raise FileError(f"{path} already holds a run ({name}); choose another directory with --out or delete it")
+    _refuse_taken(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
         # Made here, where a failure reaches every rank, and opened later on rank 0 alone.
         (path / steps.FILE_NAME).touch(exist_ok=False)
     except OSError as problem:
-        advice = "choose another one with --out"
-        raise FileError(f"cannot write the run directory {path}: {problem.strerror}; {advice}") from None
+        raise _cannot_make(path, problem) from None
     write_json(path / FILE_NAME, content)
     return path
 
 
+def _refuse_taken(path: Path) -> None:
+    """Refuse a directory with a run: it is never overwritten silently, not even half of one."""
+    for name in (FILE_NAME, steps.FILE_NAME, FIELDS_NAME):
+        if os.path.lexists(path / name):
+            raise FileError(f"{path} already holds a run ({name}); choose another directory with --out or delete it")
+
+
+def _cannot_make(path: Path, problem: OSError) -> FileError:
+    advice = "choose another one with --out"
+    return FileError(f"cannot write the run directory {path}: {problem.strerror}; {advice}")
+
+
 def _new_directory(app: str) -> Path:
-    return Path("runs") / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}_{app}_{secrets.token_hex(4)}"
+    return RUNS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}_{app}_{secrets.token_hex(4)}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from mpsolve.errors import ConfigError
 from mpsolve.formats.base import Format
 from mpsolve.operators.diffusion import Coefficients
 from mpsolve.parallel.cartesian import Cartesian
@@ -70,6 +71,24 @@ class SteppedProblem:
     def halo_format(self) -> Format | None:
         """Narrower format of the halo messages, None for the field's own storage."""
         return get_format(self.precision.halo) if self.precision.halo else None
+
+
+class UnstableStep(ConfigError):
+    """A time step is too long for an explicit stepper.
+
+    Parameters
+    ----------
+    dt : float
+        The step, in the time unit of the problem.
+    largest_dt : float
+        The largest stable one.
+    """
+
+    def __init__(self, dt: float, largest_dt: float) -> None:
+        self.dt, self.largest_dt = dt, largest_dt
+        # Rounded down, so that the number that is named is itself stable.
+        largest = f"{largest_dt * (1 - 5e-6):.6g}"
+        super().__init__(f"time step {dt:.6g} is unstable here; the largest stable one is {largest}")
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mpsolve.errors import ConfigError
 from mpsolve.operators.diffusion import Diffusion
 from mpsolve.parallel.reductions import maximum
 from mpsolve.precision import get_format
 from mpsolve.solvers.base import Refinement
 from mpsolve.solvers.scaling import to_unit
-from mpsolve.timestepping.base import SteppedProblem, Stepper, StepReport
+from mpsolve.timestepping.base import SteppedProblem, Stepper, StepReport, UnstableStep
 from mpsolve.timestepping.state import SUMS, State
 
 #: Steps after which the power of two that scales the increments is chosen anew.
@@ -35,12 +34,12 @@ def check_stable(problem: SteppedProblem, norm: float, interval: float) -> None:
 
     Raises
     ------
-    ConfigError
+    UnstableStep
         With the largest stable step.
     """
     largest_dt = interval * smallest_mass(problem) / norm if norm > 0 else np.inf
     if problem.dt > largest_dt * (1 + 1e-12):
-        raise ConfigError(f"time step {problem.dt:.6g} is unstable here; the largest stable one is {largest_dt:.6g}")
+        raise UnstableStep(problem.dt, largest_dt)
 
 
 class RungeKutta(Stepper):
