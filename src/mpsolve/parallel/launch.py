@@ -270,11 +270,14 @@ def run(main: Callable[[list[str]], int], argv: list[str]) -> int:
     If the other ranks do not end within `GRACE_S` seconds of a failing one, they wait for it somewhere and would
     hang: the failing rank prints its number and the cause, and MPI_Abort ends them all with the same status.
     """
+    # Batch systems end a job with SIGTERM, which would leave its record "running".
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     ending = _watch(main, argv)
     try:
         status = _end_together(ending)
-        if ending.cause is not None:
-            _leave()
+        if ending.cause is not None and _mpi_is_running():
+            # Not when Python exits: by then the buffers of messages under way would be gone.
+            sys.modules["mpi4py.MPI"].Finalize()
         return status
     except KeyboardInterrupt:
         _abort(3)
@@ -379,14 +382,6 @@ def _report(ending: _Ending, where: str) -> None:
     if ending.what and not ending.reported:
         sys.stderr.write(ending.text(where))
     sys.stderr.flush()
-
-
-def _leave() -> None:
-    """End MPI now, and not when Python exits: by then the buffers of messages under way would be gone."""
-    if _mpi_is_running():
-        from mpi4py import MPI
-
-        MPI.Finalize()
 
 
 def _set_alarm(seconds: int) -> None:

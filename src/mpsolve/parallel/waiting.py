@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mpi4py.MPI import Request
+    from mpi4py.MPI import Intracomm, Request
 
 #: Bounds of the time that a crowded rank yields before it sleeps, in seconds.
 LEAST_YIELD_S, MOST_YIELD_S = 2e-5, 1e-3
@@ -27,11 +27,32 @@ SLEEP_S = 1e-6
 LOCAL_SIZES = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE", "SLURM_NTASKS_PER_NODE")
 
 
+@functools.cache
 def crowded() -> bool:
     """Tell whether this node has more ranks than cores that they may use, as far as the launcher says."""
     counts = [os.environ[name] for name in LOCAL_SIZES if os.environ.get(name, "").isdigit()]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return bool(counts) and int(counts[0]) > cores
+
+
+@functools.cache
+def _attribute() -> int:
+    """Return the key under which a communicator remembers what its ranks agreed on."""
+    from mpi4py import MPI
+
+    return MPI.Comm.Create_keyval()
+
+
+def all_crowded(comm: Intracomm) -> bool:
+    """Tell whether every rank of a communicator is on a crowded node: the same answer on all of them.
+
+    Collective when a communicator is asked for the first time; it remembers the answer.
+    """
+    known = comm.Get_attr(_attribute())
+    if known is None:
+        known = comm.allreduce(int(crowded())) == comm.size
+        comm.Set_attr(_attribute(), known)
+    return bool(known)
 
 
 def complete(requests: Sequence[Request]) -> None:
