@@ -114,7 +114,7 @@ def test_an_audit_counts_the_cells_that_stand_still(comm, diffusion, make_proble
 
 
 def test_a_long_step_is_refused(comm, diffusion, make_problem):
-    with pytest.raises(ConfigError, match="largest stable one is 0.2"):
+    with pytest.raises(ConfigError, match="largest stable one is 0.19999"):
         UniformSweep(problem_of(make_problem, diffusion, comm, SIDES[3], dt=0.2001), 2.0)
 
 
