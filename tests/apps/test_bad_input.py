@@ -12,7 +12,7 @@ CASES = {
     "negative size": (("--set", "heat.shape=[-8,8]"), "at least 1"),
     "unstable step": (
         ("--set", "heat.shape=[8,8]", "--set", "time.stepper=rk4", "--set", "time.dt_s=1"),
-        "largest stable",
+        "must be at most",
     ),
     "unknown precision": (("--precision", "fp15"), "fp16"),
     "unknown backend": (("--backend", "gpu"), "reference"),
