@@ -12,7 +12,7 @@ MPIRUN := $(BIN)/mpirun
 
 # Modules marked `ranks` in these folders run under mpirun with each of these rank counts.
 RANK_COUNTS := 1 2 3 8
-RANK_TESTS := $(wildcard $(addprefix tests/,parallel operators solvers timestepping steppers models library contracts records energy))
+RANK_TESTS := $(wildcard $(addprefix tests/,parallel driver operators solvers timestepping steppers models library contracts records energy))
 
 PYTEST := $(BIN)/python -m pytest -q -rs
 

@@ -25,6 +25,8 @@ RATES = (0.2, 0.2)
 #: Side of the grid on which ratios are taken, and of one whose every array is far larger than the caches.
 SIZES = (8192, 16384)
 HALO = 8
+#: Steps of one call of Devito.
+PEER_STEPS = 10
 #: The format whose arrays are copied: the C library copies smaller ones through the caches, 40% slower.
 COPIED = "fp64"
 
@@ -88,8 +90,8 @@ def _together(comm, *actions):
 
 
 def rows_of(seconds: dict[str, list[float]], size: int, parallel: str) -> list[dict]:
-    """Return a row for each format and number of steps, with ratios taken round by round."""
-    rows = []
+    """Return a row for each format and number of steps; ratios are those of the medians."""
+    rows, wide_bytes = [], get_format(COPIED).itemsize
     for name in FORMATS:
         itemsize, copy = get_format(name).itemsize, seconds["copy"]
         for steps in STEPS:
@@ -105,25 +107,46 @@ def rows_of(seconds: dict[str, list[float]], size: int, parallel: str) -> list[d
                     "least": min(rate),
                     "greatest": max(rate),
                     "GB_per_s_effective": 2 * itemsize * statistics.median(rate),
-                    "copy_GB_per_s": 2 * get_format(COPIED).itemsize * size**2 / statistics.median(copy) / 1e9,
-                    "of_copy": statistics.median(
-                        c / get_format(COPIED).itemsize * itemsize * steps / t for c, t in zip(copy, timed, strict=True)
-                    ),
-                    "of_fp64": statistics.median(w / t for w, t in zip(wide, timed, strict=True)),
+                    "copy_GB_per_s": 2 * wide_bytes * size**2 / statistics.median(copy) / 1e9,
+                    "of_copy": statistics.median(copy) / wide_bytes * itemsize * steps / statistics.median(timed),
+                    "of_fp64": statistics.median(wide) / statistics.median(timed),
+                    "disturbed": int(seconds["disturbed"][0]),
                 }
             )
     return rows
 
 
-def devito(interpreter: str, size: int, settings) -> dict[str, list[float]]:
-    """Return the seconds per step of Devito in FP64 and FP32, timed by the interpreter that has it."""
-    environment = {**os.environ, "DEVITO_LANGUAGE": "openmp", "DEVITO_LOGGING": "ERROR"}
-    environment["OMP_NUM_THREADS"] = str(settings.threads)
-    environment.pop("PYTHONPATH", None)
-    program = Path(__file__).resolve().parent / "peers" / "devito_heat.py"
-    command = [interpreter, str(program), str(size), str(settings.rounds)]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    return json.loads(result.stdout.splitlines()[-1])
+class Devito:
+    """A process that does steps with Devito when asked."""
+
+    def __init__(self, interpreter: str, size: int, threads: int) -> None:
+        environment = {**os.environ, "DEVITO_LANGUAGE": "openmp", "DEVITO_LOGGING": "ERROR"}
+        environment["OMP_NUM_THREADS"] = str(threads)
+        environment.pop("PYTHONPATH", None)
+        program = Path(__file__).resolve().parent / "peers" / "devito_heat.py"
+        command = [interpreter, str(program), str(size), str(PEER_STEPS)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.process = subprocess.Popen(command, env=environment, **pipes)
+        self._read("ready")
+
+    def _read(self, expected: str = "") -> None:
+        line = self.process.stdout.readline()
+        if not line.startswith(expected) or not line:
+            raise RuntimeError(f"Devito answered {line!r} and ended with {self.process.poll()}")
+
+    def jobs(self) -> dict:
+        """Return the jobs to time."""
+        return {f"{name} devito": lambda name=name: self._step(name) for name in ("fp64", "fp32")}
+
+    def _step(self, name: str) -> None:
+        self.process.stdin.write(f"{name}\n")
+        self.process.stdin.flush()
+        self._read()
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.stdin.close()
+        self.process.wait()
 
 
 def measure_ranks(size: int, settings) -> list[dict]:
@@ -139,29 +162,31 @@ def measure_ranks(size: int, settings) -> list[dict]:
 
 def measure(settings) -> dict:
     """Time everything; see the module."""
-    rows, summary, peers = [], {}, {}
+    rows, summary = [], {}
     sizes = (512, 1024) if settings.quick else SIZES
-    if settings.devito:
-        peers = devito(settings.devito, sizes[0], settings)
     for size in sizes:
-        seconds = in_turn(thread_jobs(size, settings.threads), settings.rounds)
+        peer = Devito(settings.devito, size, settings.threads) if settings.devito and size == sizes[0] else None
+        pids = [os.getpid()] + ([peer.process.pid] if peer else [])
+        jobs = thread_jobs(size, settings.threads) | (peer.jobs() if peer else {})
+        seconds = in_turn(jobs, settings.rounds, pids=pids)
         rows += rows_of(seconds, size, "threads")
-        if peers and size == sizes[0]:
-            summary |= _compare(seconds, devito(settings.devito, size, settings), peers, size)
+        if peer:
+            summary |= _compare(seconds, size)
+            peer.close()
     for size in sizes:
         rows += measure_ranks(size, settings)
     return {"rows": rows, "summary": summary}
 
 
-def _compare(seconds: dict, after: dict, before: dict, size: int) -> dict[str, float]:
-    """Return Devito's rates, timed before and after ours, and how many times faster ours are."""
+def _compare(seconds: dict[str, list[float]], size: int) -> dict[str, float]:
+    """Return Devito's rates, and how many times faster ours are, by the medians."""
     summary = {}
     for name in ("fp64", "fp32"):
-        peer = statistics.median(before[name] + after[name])
+        peer = statistics.median(seconds[f"{name} devito"]) / PEER_STEPS
         summary[f"devito_{name}_Gupdates_per_s"] = size**2 / peer / 1e9
         for steps in STEPS:
             ours = statistics.median(seconds[f"{name} {steps}"]) / steps
-            summary[f"{name}_{steps}_steps_over_devito"] = peer / ours
+            summary[f"{name}_{steps}_steps_per_pass_over_devito"] = peer / ours
     return summary
 
 
@@ -170,7 +195,8 @@ def main() -> None:
     from mpsolve.parallel import launch
 
     comm, size, rounds = launch.start(), int(sys.argv[1]), int(sys.argv[2])
-    seconds = in_turn(rank_jobs(size, comm), rounds)
+    agree = lambda verdict: comm.bcast(verdict)  # noqa: E731
+    seconds = in_turn(rank_jobs(size, comm), rounds, pids=comm.allgather(os.getpid()), agree=agree)
     if comm.Get_rank() == 0:
         print(json.dumps(rows_of(seconds, size, "ranks")))
 

@@ -2,6 +2,7 @@
 
 Every other file of this folder is a benchmark: it defines ``measure(settings)``, which returns a dict with ``rows`` (a
 list of flat dicts), and what else is worth keeping. What the ratios compare is measured in alternation, in one run.
+Timings that other processes disturb are repeated; the JSON says how many were kept although disturbed.
 """
 
 import argparse
@@ -18,6 +19,10 @@ from pathlib import Path
 from time import perf_counter
 
 FOLDER = Path(__file__).resolve().parent
+#: Part of all cores that other processes may take during a timing.
+DISTURBED = 0.03
+#: Least length of a timing: what others take is known in ticks of 10 ms.
+TIMING_S = 0.4
 
 
 @dataclass(frozen=True)
@@ -42,16 +47,76 @@ class Settings:
     devito: str | None = None
 
 
-def in_turn(jobs: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Time the jobs one after the other, for several rounds after one untimed; return the seconds of each."""
-    seconds = {name: [] for name in jobs}
-    for turn in range(rounds + 1):
+def _ticks(pids: list[int]) -> tuple[int, int, int]:
+    """Return the processor time that these processes, all processes, and all cores have spent since the start."""
+    own = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        own += int(fields[11]) + int(fields[12])
+    user, nice, system, idle, wait, *rest = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9])
+    busy = user + nice + system + sum(rest)
+    return own, busy, busy + idle + wait
+
+
+def others_share(before: tuple[int, int, int], after: tuple[int, int, int]) -> float:
+    """Return which part of all cores other processes took, less two ticks of 10 ms that the counters may be late."""
+    own, busy, total = (b - a for a, b in zip(before, after, strict=True))
+    return max(busy - own - 2, 0) / max(total, 1)
+
+
+def _calls(job: Callable[[], object]) -> int:
+    """Call a job twice and return how many calls take `TIMING_S`."""
+    job()
+    start = perf_counter()
+    job()
+    return int(TIMING_S / (perf_counter() - start)) + 1
+
+
+def in_turn(
+    jobs: dict[str, Callable[[], object]],
+    rounds: int,
+    *,
+    pids: list[int] | None = None,
+    patience_s: float = 240.0,
+    agree: Callable[[int], int] = lambda verdict: verdict,
+) -> dict[str, list[float]]:
+    """Time the jobs one after the other, round after round, after two untimed calls; return the seconds of a call.
+
+    A timing is the mean of as many calls as take `TIMING_S`. One during which other processes took more than
+    `DISTURBED` of the cores is repeated in a later round, as long as the patience lasts. What is still missing then is
+    filled with the fastest disturbed timings; their number is listed under "disturbed".
+
+    Parameters
+    ----------
+    jobs : dict
+        What to call, by name.
+    rounds : int
+        Timings wanted of each job.
+    pids : list of int, optional
+        The processes that do the work; by default this one.
+    patience_s : float
+        When to stop repeating.
+    agree : callable
+        Makes a verdict of rank 0 the verdict of all ranks.
+    """
+    calls = {name: agree(_calls(job)) for name, job in jobs.items()}
+    pids, start = pids or [os.getpid()], perf_counter()
+    clean: dict[str, list[float]] = {name: [] for name in jobs}
+    spoilt: dict[str, list[float]] = {name: [] for name in jobs}
+    while agree(any(len(kept) < rounds for kept in clean.values()) and perf_counter() - start < patience_s):
         for name, job in jobs.items():
-            start = perf_counter()
-            job()
-            if turn:
-                seconds[name].append(perf_counter() - start)
-    return seconds
+            if agree(len(clean[name]) >= rounds):
+                continue
+            before, begin = _ticks(pids), perf_counter()
+            for _ in range(calls[name]):
+                job()
+            seconds, after = (perf_counter() - begin) / calls[name], _ticks(pids)
+            (clean if agree(others_share(before, after) <= DISTURBED) else spoilt)[name].append(seconds)
+    missing = {name: rounds - len(kept) for name, kept in clean.items()}
+    for name, count in missing.items():
+        clean[name] += sorted(spoilt[name])[: max(count, 0)]
+    clean["disturbed"] = [float(sum(max(count, 0) for count in missing.values()))]
+    return clean
 
 
 def processor() -> str:
@@ -134,6 +199,7 @@ def main() -> None:
     for name in [asked.only] if asked.only else benchmarks():
         kept = context(settings)
         kept |= load(name).measure(settings)
+        kept["load_after"] = os.getloadavg()[0]
         path = asked.out / f"{name}.json"
         path.write_text(json.dumps(kept, indent=1) + "\n")
         print(f"{name} on {kept['processor']}\n{show(kept['rows'])}")

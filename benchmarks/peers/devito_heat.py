@@ -1,29 +1,25 @@
-"""Devito: explicit 2-D heat, order 2 in space: seconds per step of each round, for FP64 and FP32, as a line of JSON.
+"""Devito: explicit 2-D heat, order 2 in space, on request, so that it can be timed in turn with others.
 
-``DEVITO_LANGUAGE=openmp OMP_NUM_THREADS=2 python devito_heat.py SIZE ROUNDS``
+``DEVITO_LANGUAGE=openmp OMP_NUM_THREADS=2 python devito_heat.py SIZE STEPS`` says "ready", then does STEPS steps for
+each line "fp64" or "fp32" that it reads, and answers with the seconds that they took.
 """
 
-import json
 import sys
 import time
 
 import numpy as np
 from devito import Eq, Grid, Operator, TimeFunction
 
-STEPS = 20
-
-size, rounds = int(sys.argv[1]), int(sys.argv[2])
-seconds = {}
-for dtype in (np.float64, np.float32):
+size, steps = int(sys.argv[1]), int(sys.argv[2])
+operators = {}
+for name, dtype in (("fp64", np.float64), ("fp32", np.float32)):
     grid = Grid(shape=(size, size), extent=(1.0, 1.0), dtype=dtype)
     u = TimeFunction(name="u", grid=grid, space_order=2, time_order=1)
     u.data[:] = np.random.default_rng(0).random((size, size))
-    step = Operator([Eq(u.forward, u + 0.2 * grid.spacing[0] ** 2 * u.laplace)])
-    step(time_M=2)
-    timed = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        step(time_m=0, time_M=STEPS - 1)
-        timed.append((time.perf_counter() - start) / STEPS)
-    seconds[f"fp{8 * np.dtype(dtype).itemsize}"] = timed
-print(json.dumps(seconds))
+    operators[name] = Operator([Eq(u.forward, u + 0.2 * grid.spacing[0] ** 2 * u.laplace)])
+    operators[name](time_m=0, time_M=1)
+print("ready", flush=True)
+for line in sys.stdin:
+    start = time.perf_counter()
+    operators[line.strip()](time_m=0, time_M=steps - 1)
+    print(time.perf_counter() - start, flush=True)

@@ -5,6 +5,7 @@ import pytest
 
 from mpsolve.precision import Roles
 from mpsolve.steppers import backward_euler, crank_nicolson
+from mpsolve.timestepping.theta import LINE, PARABOLA
 
 pytestmark = pytest.mark.ranks
 
@@ -59,6 +60,24 @@ def test_the_guess_is_extrapolated(comm, diffusion, make_problem):
     extrapolated = stepper.advance().result.history[0].residual
     stepper.set_state(stepper.state())
     assert extrapolated < 0.1 * stepper.advance().result.history[0].residual
+
+
+@pytest.mark.parametrize(("weights", "degree"), [(LINE, 1), (PARABOLA, 2)])
+def test_the_weights_of_the_guess_are_exact_for_polynomials(weights, degree):
+    for power in range(degree + 1):
+        assert sum(weight * t**power for weight, t in zip(weights, (0, -1, -2), strict=True)) == 1.0
+
+
+def test_a_solution_on_a_parabola_in_time_is_guessed_to_rounding(comm, diffusion, make_problem):
+    # With this source u = s (1 + t^2) solves mass du/dt = f - A u, and the trapezoidal rule is exact for it.
+    case = diffusion((9, 8), SIDES)
+    shape = random_state(case.shape)
+    applied = (case.matrix() @ shape.reshape(-1)).reshape(case.shape)
+    source = lambda t: 2 * t * shape + (1 + t * t) * applied  # noqa: E731
+    stepper = crank_nicolson.create(make_problem(comm, case, shape, 0.01, source=source))
+    starts = [stepper.advance().result.history[0].backward_error for _ in range(4)]
+    # A solve stops at 1e-12, and the guess takes three of them with weights of 3, 3 and 1.
+    assert starts[3] < 7 * 1e-12 < starts[1]
 
 
 def test_a_step_that_does_not_converge_ends_the_run(comm, diffusion, make_problem):

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm
 
 RANGE_ADVICE = "keep it in a wider format (time.state_update = increment) or take a wider one (--precision bf16)"
+#: Bounds of the work between two reports of progress.
+CELLS_AT_ONCE, STEPS_AT_ONCE = 1 << 26, 1000
 #: Rows of an explicit run in steps.jsonl; implicit runs write one per step.
 EXPLICIT_ROWS = 20
 
@@ -104,11 +106,16 @@ def run(
 def _march(model: HeatModel, stepper: Stepper, variant: Variant, tally: Tally) -> dict[str, Any]:
     """Do all steps; implicit ones one by one, explicit ones in chunks with a count of stagnant cells."""
     options, steps = variant.options, variant.options.time.steps
-    chunk = 1 if options.implicit else max(1, steps // EXPLICIT_ROWS)
+    row = 1 if options.implicit else max(1, steps // EXPLICIT_ROWS)
+    chunk = _steps_at_once(model, options)
     progress = Progress(model.grid.comm.rank == 0, steps, f"{variant.label}: step", options.run.log_seconds)
     stagnant = []
     while stepper.steps < steps and not tally.failed:
-        report = stepper.advance(min(chunk, steps - stepper.steps), audit=not options.implicit)
+        end = min((stepper.steps // row + 1) * row, steps)
+        while end - stepper.steps > chunk:
+            stepper.advance(chunk)
+            progress.update(stepper.steps)
+        report = stepper.advance(end - stepper.steps, audit=not options.implicit)
         if report.result is not None:
             tally.add(stepper.steps, stepper.time, report.result)
             progress.update(stepper.steps, f"backward error {report.result.backward_error:.1e}")
@@ -124,6 +131,12 @@ def _march(model: HeatModel, stepper: Stepper, variant: Variant, tally: Tally) -
         return tally.results()
     counts = {"stagnant_cells": stagnant[-1], "most_stagnant_cells": max(stagnant)}
     return {"format": options.precision.inner, **counts}
+
+
+def _steps_at_once(model: HeatModel, options: HeatAppOptions) -> int:
+    """Return after how many steps progress is reported: the same on all ranks, some tenths of a second on most."""
+    several = CELLS_AT_ONCE // int(np.prod(model.grid.global_shape))
+    return max(options.time.steps_per_pass, min(several, STEPS_AT_ONCE))
 
 
 def _judge(model: HeatModel, stepper: Stepper, options: HeatAppOptions, results: dict, reference: Reference) -> Outcome:

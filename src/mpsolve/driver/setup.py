@@ -159,13 +159,13 @@ def prepare(model: DiffusiveModel, backend: Backend, options: HeatAppOptions, dt
 def _unstable(options: HeatAppOptions, error: UnstableStep, unit: str) -> str:
     """Word the refusal of a time step in the keys of the configuration."""
     chosen = options.time
-    # Rounded down, so that the number can be copied into the configuration.
-    largest = error.largest_dt * (1 - 1e-5)
+    # Less by half a unit of the fifth digit, so that what is printed can be copied into the configuration.
+    largest = error.largest_dt * (1 - 5e-5)
     given, allowed = f"time.dt_s = {chosen.dt_s:g}", f"{largest:.5g} {unit}"
     if not chosen.dt_s:
         given = f"time.diffusion_number = {chosen.diffusion_number:g}, a time step of {error.dt:.5g} {unit},"
         allowed = f"{chosen.diffusion_number * largest / error.dt:.5g}, a time step of {allowed}"
     return (
-        f"{given} is unstable with time.stepper = {chosen.stepper} on this grid: must be at most {allowed}; "
-        f"or take an implicit stepper: {', '.join(IMPLICIT)}"
+        f"{given} is unstable with time.stepper = {chosen.stepper} on this grid; the largest stable one is {allowed}: "
+        f"take no larger one, or an implicit stepper ({', '.join(IMPLICIT)})"
     )

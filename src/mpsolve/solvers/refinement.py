@@ -15,7 +15,7 @@ from mpsolve.solvers.scaling import to_unit
 from mpsolve.solvers.stopping import Progress, inner_tolerance
 
 #: The last inner solve aims below the tolerance by this factor, because its own norm is another one.
-MARGIN = 0.1
+MARGIN = 0.3
 #: Sums of squares below this may have lost terms that fell below the normal numbers.
 SMALLEST_SQUARE = 1e-250
 

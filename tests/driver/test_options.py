@@ -1,0 +1,61 @@
+"""The options of the heat app: defaults that are published, checks across tables, roles as they are used."""
+
+from pathlib import Path
+
+import pytest
+
+from mpsolve import config
+from mpsolve.driver.options import HeatAppOptions
+from mpsolve.errors import ConfigError
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
+
+
+def options(*sets):
+    return config.load(HeatAppOptions, None, sets)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_published_configuration_loads(path):
+    assert config.load(HeatAppOptions, path).model in ("heat", "earth")
+
+
+def test_the_defaults_are_the_published_configuration_of_the_app():
+    assert options() == config.load(HeatAppOptions, "heat")
+
+
+def test_options_survive_toml(tmp_path):
+    given = options("heat.shape=[3,4,5]", "precision.ladder=[]", "earth.surface=map.h5", "run.ranks=[2,0,1]")
+    (tmp_path / "again.toml").write_text(config.to_toml(given))
+    assert config.load(HeatAppOptions, tmp_path / "again.toml") == given
+
+
+@pytest.mark.parametrize("shape", ["[4]", "[4,4,4,4]", "[]"])
+def test_a_box_has_two_or_three_axes(shape):
+    with pytest.raises(ConfigError, match="2 or 3 axes"):
+        options(f"heat.shape={shape}")
+
+
+@pytest.mark.parametrize("stepper", ["euler", "ssprk3", "rk4"])
+def test_the_earth_takes_implicit_steps_only(stepper):
+    with pytest.raises(ConfigError, match="crank_nicolson"):
+        options("model=earth", f"time.stepper={stepper}")
+
+
+@pytest.mark.parametrize(
+    ("update", "state"),
+    [("increment", "fp64"), ("plain", "fp16"), ("compensated", "fp16+fp16"), ("stochastic", "fp16")],
+)
+def test_the_record_names_the_format_that_an_explicit_state_has(update, state):
+    chosen = options("time.stepper=euler", "precision.inner=fp16", f"time.state_update={update}")
+    assert not chosen.implicit
+    assert chosen.roles_used() == {"state": state, "inner": "fp16", "halo": "", "state_update": update}
+
+
+def test_an_implicit_run_uses_the_table_of_roles():
+    used = options("precision.inner=bf16", "precision.accumulate=fp32", "precision.state=fp32").roles_used()
+    assert used == {"state": "fp32", "inner": "bf16", "accumulate": "fp32", "residual": "fp64", "halo": ""}
+
+
+def test_a_ladder_starts_with_the_inner_format():
+    assert options("precision.inner=fp16").precision.rungs() == ("fp16", "fp32", "fp64")
