@@ -44,6 +44,10 @@ class ShapeError(MpsolveError):
     """An array, grid or rank count has a shape that does not fit."""
 
 
+class SingularMatrixError(MpsolveError):
+    """A matrix has no inverse: a row or column of zeros, or a column without a pivot in exact zeros."""
+
+
 class FileError(MpsolveError):
     """A file is missing, truncated, of the wrong kind, or cannot be written."""
 

@@ -11,6 +11,7 @@ from mpsolve.bins import BINS
 from mpsolve.errors import ShapeError
 from mpsolve.field import Field
 from mpsolve.formats.base import Format
+from mpsolve.kernels.dense import DenseKernels
 from mpsolve.kernels.sweep import MOST_STEPS
 
 #: A plain one-dimensional compute array, indexed by one storage index.
@@ -51,6 +52,11 @@ class Backend(ABC):
 
     name: str
     threads: int
+
+    @property
+    @abstractmethod
+    def dense(self) -> DenseKernels:
+        """The kernels of dense matrices."""
 
     def zeros(self, shape: tuple[int, ...], halo: int, format: Format) -> Field:
         """Allocate a field of zeros of local ``shape`` with ghost cells."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mpsolve.backends.base import VECTOR, Backend, Input, Launch, box_size, check_box, check_sweep, empty_bins
 from mpsolve.errors import BackendUnavailable
 from mpsolve.field import Field
+from mpsolve.kernels.dense import DenseKernels
 from mpsolve.kernels.sweep_array import reflect_outer_axes
 
 #: Below this many cells a second thread costs more than it saves.
@@ -53,6 +54,13 @@ class CpuBackend(Backend):
     def __init__(self, threads: int) -> None:
         self.threads = threads
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+
+    @property
+    def dense(self) -> DenseKernels:
+        """The kernels of dense matrices; see `Backend.dense`."""
+        from mpsolve.kernels.dense_compiled import CompiledKernels
+
+        return CompiledKernels(self.threads, self.run)
 
     def run(self, kernel: Callable, calls: Sequence[tuple]) -> None:
         """Call a compiled kernel once per tuple of arguments, on as many threads as there are calls."""

@@ -10,6 +10,8 @@ from mpsolve.backends.base import Backend, Input, Launch, check_box, check_sweep
 from mpsolve.bins import accumulate
 from mpsolve.errors import FormatError
 from mpsolve.field import Field
+from mpsolve.kernels.dense import DenseKernels
+from mpsolve.kernels.dense_array import ArrayKernels
 from mpsolve.kernels.noise_array import random_bits_array
 from mpsolve.kernels.sweep_array import sweep_array
 
@@ -104,6 +106,11 @@ class ReferenceBackend(Backend):
 
     def __init__(self) -> None:
         self.threads = 1
+
+    @property
+    def dense(self) -> DenseKernels:
+        """The kernels of dense matrices; see `Backend.dense`."""
+        return ArrayKernels()
 
     def bind(
         self,

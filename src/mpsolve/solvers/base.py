@@ -73,6 +73,12 @@ class Result:
         One entry per outer iteration, the start included.
     advice : str
         What to try if it did not converge; empty if it did.
+    messages : tuple of str
+        Decisions on the way that are no escalation, such as pivoting that was switched on.
+    condition : float or None
+        Estimated 1-norm condition number of A; None if it was not asked for.
+    forward_error : float or None
+        Bound of ``|x - exact| / |exact|`` in the 1-norm, as far as the condition estimate holds; None as above.
     """
 
     status: Status
@@ -84,6 +90,9 @@ class Result:
     escalations: tuple[Escalation, ...] = ()
     history: tuple[Refinement, ...] = field(default=(), repr=False)
     advice: str = ""
+    messages: tuple[str, ...] = ()
+    condition: float | None = None
+    forward_error: float | None = None
 
     @property
     def converged(self) -> bool:

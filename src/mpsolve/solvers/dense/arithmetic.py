@@ -1,0 +1,86 @@
+"""What a factorisation computes with: products in its format, products of panels, kernels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpsolve import gemm_probe
+from mpsolve.backends.base import Backend
+from mpsolve.formats.base import Format
+from mpsolve.gemm.base import Gemm
+from mpsolve.kernels.dense import DenseKernels
+from mpsolve.precision import get_format
+
+if TYPE_CHECKING:
+    from mpi4py.MPI import Intracomm
+
+#: Formats with fewer exponent bits than FP32 are scaled panel by panel, so that their range is used.
+FULL_RANGE_BITS = 8
+
+
+class Arithmetic:
+    """Products and kernels for one working format; the same choice on every rank.
+
+    Parameters
+    ----------
+    comm : mpi4py.MPI.Intracomm
+        The ranks; rank 0 measures and chooses (collective).
+    backend : Backend
+        Kernels and threads.
+    format : Format
+        Of the operands of the update, in memory and on the wire.
+    gemm : str
+        The name of a file in ``gemm``, or ``"auto"`` for the fastest here.
+
+    Attributes
+    ----------
+    storage : numpy.dtype
+        Of the matrix and its factors: float64 for fp64, float32 for all other formats.
+    update : Gemm
+        Products in the format.
+    panels : Gemm
+        Products in FP32, or FP64 for fp64: of panels, and of diagonal blocks with their inverses.
+    kernels : DenseKernels
+        Everything else.
+    """
+
+    def __init__(self, comm: Intracomm, backend: Backend, format: Format, gemm: str = "auto") -> None:
+        self.format, self.storage = format, format.compute
+        self.kernels: DenseKernels = backend.dense
+        wide = get_format("fp64" if self.storage == np.float64 else "fp32")
+        if backend.name == "reference" and gemm == "auto":
+            gemm = "emulated"
+        self.update: Gemm = self._agreed(comm, format.name, backend.threads, gemm)
+        # A gemm that was asked for may not take FP32.
+        self.panels: Gemm = self._agreed(comm, wide.name, backend.threads, "emulated" if gemm == "emulated" else "auto")
+
+    @staticmethod
+    def _agreed(comm: Intracomm, format_name: str, threads: int, wanted: str) -> Gemm:
+        chosen = gemm_probe.choose(format_name, threads, wanted) if comm.rank == 0 or wanted != "auto" else None
+        if comm.size == 1 or wanted != "auto":
+            assert chosen is not None
+            return chosen
+        return gemm_probe.choose(format_name, threads, comm.bcast(chosen and chosen.name))
+
+    def scale(self, largest: float) -> float:
+        """Return the power of two that brings a largest magnitude just below the largest number of the format.
+
+        1 for formats with the range of FP32, and where there is nothing to scale.
+        """
+        if self.format.exponent_bits >= FULL_RANGE_BITS or not (0 < largest < np.inf):
+            return 1.0
+        top = int(np.frexp(self.format.largest)[1]) - 1
+        return float(2.0 ** np.clip(top - int(np.frexp(largest)[1]), -126, 126))
+
+    def product(self, left: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
+        """Return the product of two blocks in the storage type."""
+        out = np.empty((left.shape[0], right.shape[1]), self.storage)
+        self.panels.multiply(out, self.panels.left(left), self.panels.right(right))
+        return out
+
+    def subtract(self, block: NDArray[Any], left: NDArray[Any], right: NDArray[Any]) -> None:
+        """Subtract the product of two blocks from a third in the storage type, in place."""
+        self.panels.subtract(block, self.panels.left(left), self.panels.right(right))

@@ -1,0 +1,296 @@
+"""Right-looking LU of a block-cyclic matrix with look-ahead: panels in FP32, updates and messages in a working format.
+
+Step k factors a column of blocks (the panel), broadcasts its lower part along the rows of the grid, solves for the row
+of blocks, broadcasts that down the columns, and subtracts the product of the two from what remains. The panel of step
+k + 1 is updated first, factored, and sent on its way while the rest is being updated.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpsolve.ledger import Ledger
+from mpsolve.parallel.block_cyclic import BlockCyclic
+from mpsolve.parallel.reductions import maximum
+from mpsolve.parallel.replicated import broadcast
+from mpsolve.parallel.row_exchange import exchange_rows, permute
+from mpsolve.solvers.dense.arithmetic import Arithmetic
+from mpsolve.solvers.dense.diagonal import eliminate, invert_lower
+from mpsolve.solvers.dense.messages import Message
+from mpsolve.solvers.dense.panel import Panel
+from mpsolve.timing import Stopwatch
+
+#: Columns that are updated between two looks at the messages, where there are other ranks.
+STRIP = 1024
+PANEL_TAG, INVERSE_TAG, ROW_TAG = 7430, 7432, 7434
+
+
+class Breakdown(StrEnum):
+    """Why a factorisation was given up."""
+
+    ZERO_PIVOT = "zero pivot"
+    GROWTH = "growth"
+    OVERFLOW = "overflow"
+
+
+@dataclass(frozen=True)
+class FactorOptions:
+    """How to factor.
+
+    Attributes
+    ----------
+    pivoting : bool
+        Partial pivoting, or none.
+    growth_limit : float
+        Give up when entries have grown by more than this; infinity: never.
+    """
+
+    pivoting: bool = False
+    growth_limit: float = math.inf
+
+
+@dataclass(frozen=True, eq=False)
+class Factors:
+    """L and U of a matrix, dealt out as the matrix was.
+
+    Attributes
+    ----------
+    layout : BlockCyclic
+        How they are dealt out.
+    local : ndarray, local shape
+        U, and below the diagonal L without its unit diagonal.
+    order : ndarray of int64, shape (n,), or None
+        Row i of the product of L and U is row ``order[i]`` of the matrix; None if no rows were exchanged.
+    growth : float
+        Largest magnitude of any entry on the way over that of the matrix.
+    breakdown : Breakdown or None
+        Why the factors are incomplete, if they are.
+    column : int
+        Where that was, counted from 0.
+    """
+
+    layout: BlockCyclic
+    local: NDArray[Any]
+    order: NDArray[np.int64] | None
+    growth: float
+    breakdown: Breakdown | None = None
+    column: int = -1
+
+
+class Factorisation:
+    """One factorisation, in place.
+
+    Parameters
+    ----------
+    layout : BlockCyclic
+        How the matrix is dealt out.
+    local : ndarray of ``arithmetic.storage``, local shape, C-contiguous
+        The matrix; becomes its factors.
+    largest : float
+        Largest magnitude of the whole matrix.
+    arithmetic : Arithmetic
+        Products and kernels.
+    options : FactorOptions
+        Pivoting.
+    ledger : Ledger
+        Counts the work.
+    observe : callable
+        Called with the number of finished steps after each.
+    """
+
+    def __init__(
+        self,
+        layout: BlockCyclic,
+        local: NDArray[Any],
+        largest: float,
+        arithmetic: Arithmetic,
+        options: FactorOptions,
+        ledger: Ledger,
+        observe: Callable[[int], None] = lambda step: None,
+    ) -> None:
+        self.layout, self.local, self.largest = layout, local, largest
+        self.grid, self.rows, self.columns = layout.grid, layout.rows, layout.columns
+        self.arithmetic, self.options, self.ledger, self.observe = arithmetic, options, ledger, observe
+        self.watch = Stopwatch()
+        block = self.columns.block
+        rows, columns = layout.shape
+        pivots = block if options.pivoting else 0
+        self._panels = [Message(arithmetic.format, rows * block, pivots) for _ in range(2)]
+        self._upper = Message(arithmetic.format, block * columns)
+        wide = arithmetic.panels.format
+        self._inverses = [Message(wide, block * block) for _ in range(2)]
+        self._growth = 1.0
+
+    def run(self) -> Factors:
+        """Factor (collective)."""
+        order = np.arange(self.rows.n) if self.options.pivoting else None
+        self._begin_panel(0)
+        breakdown, step = None, 0
+        for step in range(self.columns.blocks):
+            with self.watch("wait"):
+                self._panels[step % 2].wait()
+            breakdown = self._verdict(step)
+            if breakdown is not None:
+                break
+            if order is not None:
+                self._exchange(step, order)
+            self._solve_row(step)
+            self._update(step)
+            self.observe(step + 1)
+        for message in (*self._panels, *self._inverses, self._upper):
+            message.finish()
+        missing = int(self._panels[step % 2].header[2])
+        column = missing if breakdown is Breakdown.ZERO_PIVOT else self.columns.span(step)[0]
+        return Factors(self.layout, self.local, order, self._growth, breakdown, column if breakdown else -1)
+
+    def _verdict(self, step: int) -> Breakdown | None:
+        """Return why to give up after a panel; every rank reads the same header."""
+        _, growth, missing = self._panels[step % 2].header
+        self._growth = max(self._growth, growth) if not math.isnan(growth) else math.nan
+        if missing >= 0:
+            return Breakdown.ZERO_PIVOT
+        if not math.isfinite(growth):
+            return Breakdown.OVERFLOW
+        return Breakdown.GROWTH if growth > self.options.growth_limit else None
+
+    def _begin_panel(self, step: int) -> None:
+        """Factor the panel of a step on the ranks that hold it, and start its broadcast (collective over rows)."""
+        lo, hi = self.columns.span(step)
+        owner = self.columns.owner(step)
+        message, inverse = self._panels[step % 2], self._inverses[step % 2]
+        holds_row = self.grid.row == self.rows.owner(step)
+        below = self.rows.count - self.rows.local(hi)
+        message.shape(below, hi - lo)
+        if holds_row:
+            inverse.shape(hi - lo, hi - lo)
+        if self.grid.column == owner:
+            with self.watch("panel"):
+                lower = (self._pivoted if self.options.pivoting else self._plain)(step, message)
+                if holds_row and lower is not None:
+                    inverse.block[...] = lower
+        message.send(self.grid.row_comm, owner, PANEL_TAG + step % 2, self.ledger, "panel broadcast")
+        if holds_row:
+            inverse.send(self.grid.row_comm, owner, INVERSE_TAG + step % 2, self.ledger, "panel broadcast")
+
+    def _plain(self, step: int, message: Message) -> NDArray[Any] | None:
+        """Factor a panel without row exchanges; return the inverse of the lower diagonal factor where it lies."""
+        (lo, hi), root = self.columns.span(step), self.rows.owner(step)
+        columns = slice(self.columns.local(lo), self.columns.local(hi))
+        top, middle = self.rows.local(lo), self.rows.local(hi)
+        arithmetic, width = self.arithmetic, hi - lo
+        tallest = arithmetic.kernels.largest(self.local[top:, columns])
+        lower, upper, zero = None, np.empty((width, width), self.local.dtype), -1
+        if self.grid.row == root:
+            block = np.ascontiguousarray(self.local[top:middle, columns])
+            lower, upper = eliminate(arithmetic, block)
+            self.local[top:middle, columns] = block
+            zeros = np.flatnonzero(np.diagonal(block) == 0)
+            zero = lo + int(zeros[0]) if len(zeros) else -1
+        broadcast(self.grid.column_comm, upper, root)
+        below = arithmetic.product(self.local[middle:, columns], upper)
+        self.local[middle:, columns] = below
+        self.ledger.add("panel", arithmetic.panels.format.name, flops=2 * below.size * width)
+        self._seal(message, below, tallest, zero)
+        return lower
+
+    def _pivoted(self, step: int, message: Message) -> NDArray[Any] | None:
+        """Factor a panel with partial pivoting; return as `_plain`."""
+        lo, hi = self.columns.span(step)
+        columns = slice(self.columns.local(lo), self.columns.local(hi))
+        top, middle = self.rows.local(lo), self.rows.local(hi)
+        arithmetic, kernels = self.arithmetic, self.arithmetic.kernels
+        values = np.ascontiguousarray(self.local[top:, columns])
+        tallest = kernels.largest(values)
+        panel = Panel(self.grid.column_comm, self.rows, step, values, arithmetic, self.ledger)
+        panel.factor()
+        self.local[top:, columns] = values
+        message.pivots[: hi - lo] = panel.pivots
+        self.ledger.add(
+            "panel", arithmetic.panels.format.name, flops=2 * (len(values) - (middle - top)) * (hi - lo) ** 2
+        )
+        self._seal(message, values[middle - top :], tallest, -1 if panel.missing < 0 else lo + panel.missing)
+        return invert_lower(arithmetic, values[: middle - top]) if panel.holds_diagonal else None
+
+    def _seal(self, message: Message, below: NDArray[Any], tallest: float, missing: int) -> None:
+        """Encode the lower part of a panel and write its header (collective over the ranks of the column)."""
+        kernels, comm = self.arithmetic.kernels, self.grid.column_comm
+        steepest = kernels.largest(below)
+        # What the elimination has made of the panel's entries, and the size of L, show whether it is stable.
+        worst = np.maximum(tallest / self.largest if self.largest else 1.0, steepest)
+        scale = self.arithmetic.scale(steepest)
+        kernels.encode(message.block, below, message.format, scale)
+        message.header[:] = scale, maximum(comm, float(worst)), maximum(comm, float(missing))
+
+    def _exchange(self, step: int, order: NDArray[np.int64]) -> None:
+        """Exchange the rows of a step in all columns but those of its panel."""
+        lo, hi = self.columns.span(step)
+        pivots = self._panels[step % 2].pivots[: hi - lo]
+        panel = slice(0, 0)
+        if self.grid.column == self.columns.owner(step):
+            panel = slice(self.columns.local(lo), self.columns.local(hi))
+        permute(order, lo, pivots)
+        with self.watch("row exchange"):
+            sent = exchange_rows(self.grid.column_comm, self.rows, self.local, lo, pivots, panel)
+        self.ledger.add("row exchange", self.arithmetic.panels.format.name, messages=sent[0], message_bytes=sent[1])
+
+    def _solve_row(self, step: int) -> None:
+        """Compute the row of blocks of a step where it lies, and broadcast it down the columns (collective)."""
+        (lo, hi), root = self.columns.span(step), self.rows.owner(step)
+        right = self.columns.local(hi)
+        message = self._upper
+        message.shape(hi - lo, self.columns.count - right)
+        if self.grid.row == root:
+            inverse = self._inverses[step % 2]
+            with self.watch("wait"):
+                inverse.wait()
+            with self.watch("row"):
+                rows = slice(self.rows.local(lo), self.rows.local(hi))
+                upper = self.arithmetic.product(inverse.block, self.local[rows, right:])
+                self.local[rows, right:] = upper
+                kernels = self.arithmetic.kernels
+                scale = self.arithmetic.scale(kernels.largest(upper) if self._narrow else 1.0)
+                kernels.encode(message.block, upper, message.format, scale)
+                message.header[0] = scale
+            self.ledger.add("row", self.arithmetic.panels.format.name, flops=2 * upper.size * (hi - lo))
+        message.send(self.grid.column_comm, root, ROW_TAG, self.ledger, "row broadcast")
+        with self.watch("wait"):
+            message.wait()
+
+    @property
+    def _narrow(self) -> bool:
+        """Whether blocks are scaled before they are encoded."""
+        return self.arithmetic.scale(2.0**-30) != 1.0
+
+    def _update(self, step: int) -> None:
+        """Subtract the product of panel and row: first from the next panel, which then leaves, then from the rest."""
+        _, hi = self.columns.span(step)
+        panel, row = self._panels[step % 2], self._upper
+        top, left = self.rows.local(hi), self.columns.local(hi)
+        last = step + 1 == self.columns.blocks
+        next_hi = hi if last else self.columns.span(step + 1)[1]
+        ready = self.columns.local(next_hi)
+        gemm, scale = self.arithmetic.update, 1.0 / (panel.header[0] * row.header[0])
+        lower = gemm.left(panel.block)
+        with self.watch("update"):
+            if ready > left:
+                upper = gemm.right(row.block[:, : ready - left])
+                gemm.subtract(self.local[top:, left:ready], lower, upper, scale)
+        if not last:
+            self._begin_panel(step + 1)
+        strip = STRIP if self.grid.comm.size > 1 else max(1, self.columns.count)
+        for start in range(ready, self.columns.count, strip):
+            stop = min(start + strip, self.columns.count)
+            with self.watch("update"):
+                upper = gemm.right(row.block[:, start - left : stop - left])
+                gemm.subtract(self.local[top:, start:stop], lower, upper, scale)
+            for message in (*self._panels, *self._inverses):
+                message.poll()
+        area = (self.rows.count - top) * (self.columns.count - left)
+        self.ledger.add("update", panel.format.name, flops=2 * area * panel.block.shape[1])

@@ -1,0 +1,160 @@
+"""The factors of one format: made when they are needed, with the pivoting that the matrix turns out to need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpsolve.errors import FormatError, SingularMatrixError
+from mpsolve.operators.dense import DenseOperator
+from mpsolve.precision import get_format
+from mpsolve.solvers.dense.arithmetic import Arithmetic
+from mpsolve.solvers.dense.factorisation import Breakdown, Factorisation, FactorOptions, Factors
+from mpsolve.solvers.dense.options import DenseOptions
+from mpsolve.solvers.dense.substitution import FactorSolver
+from mpsolve.timing import Stopwatch
+
+#: Without row exchanges, entries that grow by more than this cost about as many bits as a narrow format has.
+GROWTH_LIMIT = 64.0
+#: Factors without row exchanges that grew by less than this are not what keeps a refinement from converging.
+HARMLESS_GROWTH = 4.0
+
+
+class Factory:
+    """Makes factors of a matrix in the formats of a ladder, one at a time, in the same memory where possible.
+
+    Parameters
+    ----------
+    operator : DenseOperator
+        The matrix; never changed.
+    options : DenseOptions
+        Pivoting, equilibration, products.
+    observe : callable
+        Called with (finished steps, steps) during a factorisation.
+
+    Attributes
+    ----------
+    pivoting : bool
+        Whether rows are exchanged from now on.
+    messages : list of str
+        What was decided on the way.
+    watch : Stopwatch
+        Seconds by phase.
+    """
+
+    def __init__(
+        self, operator: DenseOperator, options: DenseOptions, observe: Callable[[int, int], None] | None = None
+    ) -> None:
+        self.operator, self.options = operator, options
+        self.observe = observe or (lambda step, steps: None)
+        self.watch = Stopwatch()
+        self.messages: list[str] = []
+        self.pivoting = options.pivoting == "partial"
+        self.undecided = options.pivoting == "auto" and not operator.sizes.dominant
+        self._local: NDArray[Any] = np.empty((0, 0), np.float32)
+        self._refuse_empty_lines()
+        self.scaling = operator.scaling(options.equilibrate)
+        self._rows = None if self.scaling is None else self.scaling.rows
+        self._columns = None if self.scaling is None else self.scaling.columns
+
+    def _refuse_empty_lines(self) -> None:
+        sizes = self.operator.sizes
+        for kind, tops in (("column", sizes.column_largest), ("row", sizes.row_largest)):
+            empty = np.flatnonzero(tops == 0)
+            if len(empty):
+                raise SingularMatrixError(
+                    f"the matrix is singular: {kind} {empty[0]} (counted from 0) holds only zeros"
+                )
+
+    def make(self, name: str) -> tuple[FactorSolver | None, str, float]:
+        """Factor in a format (collective).
+
+        Returns
+        -------
+        solver : FactorSolver or None
+            None if the factorisation broke down.
+        reason : str
+            Why, then.
+        growth : float
+            Of the entries.
+
+        Raises
+        ------
+        SingularMatrixError
+            If even FP64 with partial pivoting finds a column of exact zeros.
+        FormatError
+            If entries overflow in FP32 and equilibration is forbidden.
+        """
+        operator = self.operator
+        arithmetic = Arithmetic(operator.comm, operator.backend, get_format(name), self.options.gemm)
+        factors = self._factor(arithmetic)
+        if factors.breakdown is not None and self.undecided:
+            self.exchange_rows_from_now_on(
+                f"{_described(factors)} without row exchanges in {name}: partial pivoting is switched on"
+            )
+            factors = self._factor(arithmetic)
+        if factors.breakdown is None:
+            return FactorSolver(factors, arithmetic.kernels, operator.ledger), "", factors.growth
+        if name == "fp64" and self.pivoting and factors.breakdown is Breakdown.ZERO_PIVOT:
+            raise SingularMatrixError(
+                f"the matrix is singular: column {factors.column} (counted from 0) depends on those before it; "
+                "no pivot is left in FP64 with partial pivoting"
+            )
+        return None, f"{_described(factors)} in {name}", factors.growth
+
+    def exchange_rows_from_now_on(self, message: str) -> None:
+        """Switch partial pivoting on."""
+        self.pivoting, self.undecided = True, False
+        self.messages.append(message)
+
+    def _factor(self, arithmetic: Arithmetic) -> Factors:
+        operator = self.operator
+        if self._local.dtype != arithmetic.storage or self._local.shape != operator.layout.shape:
+            self._local = np.empty((0, 0), arithmetic.storage)
+            self._local = np.empty(operator.layout.shape, arithmetic.storage)
+        with self.watch("convert"):
+            operator.copy_to(self._local, self.scaling)
+        limit = GROWTH_LIMIT if self.undecided else np.inf
+        steps = operator.layout.columns.blocks
+        factorisation = Factorisation(
+            operator.layout,
+            self._local,
+            self._largest(arithmetic),
+            arithmetic,
+            FactorOptions(self.pivoting, limit),
+            operator.ledger,
+            lambda step: self.observe(step, steps),
+        )
+        factors = factorisation.run()
+        for phase, seconds in factorisation.watch.seconds.items():
+            self.watch.seconds[phase] = self.watch.seconds.get(phase, 0.0) + seconds
+        return factors
+
+    def _largest(self, arithmetic: Arithmetic) -> float:
+        """Return the largest magnitude of the scaled matrix, to within the powers of two that scaled it."""
+        largest = self.operator.sizes.largest if self.scaling is None else 1.0
+        if largest > np.finfo(arithmetic.storage).max:
+            raise FormatError(
+                f"the largest entry of the matrix, {largest:.1e}, overflows in {arithmetic.panels.format.name}; "
+                "let rows and columns be scaled (equilibrate = auto), or take fp64"
+            )
+        return largest
+
+    def precondition(
+        self, solver: FactorSolver, b: NDArray[np.float64], *, transposed: bool = False
+    ) -> NDArray[np.float64]:
+        """Return the solution that the factors give, with the scaling undone (collective)."""
+        before, after = (self._columns, self._rows) if transposed else (self._rows, self._columns)
+        x = solver.solve(b if before is None else b * before, transposed=transposed)
+        return x if after is None else x * after
+
+
+def _described(factors: Factors) -> str:
+    if factors.breakdown is Breakdown.ZERO_PIVOT:
+        return f"a zero pivot in column {factors.column}"
+    if factors.breakdown is Breakdown.OVERFLOW:
+        return f"overflow at column {factors.column}"
+    return f"entries grew {factors.growth:.0f} times up to column {factors.column}"
