@@ -2,11 +2,11 @@
 
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from mpsolve.errors import ConfigError
 from mpsolve.lookup import names
-from mpsolve.precision import DEFAULT_LADDER, Roles, ladder_from
+from mpsolve.precision import DEFAULT_LADDER, Roles, ladder_from, preset
 from mpsolve.solvers.preconditioners import PRECONDITIONERS
 from mpsolve.timestepping.base import STATE_UPDATES
 
@@ -114,6 +114,52 @@ class RunOptions:
     log_seconds: float = _option(10.0, "between two progress lines in a batch log", unit="s", above=0.0)
 
 
+class AppOptions(Protocol):
+    """What the options of every app have.
+
+    Attributes
+    ----------
+    precision, run : dataclass
+        Tables with at least ``inner``, and ``backend``, ``threads``, ``pictures`` and ``log_seconds``.
+    """
+
+    precision: Any
+    run: Any
+
+    @property
+    def app(self) -> str:
+        """Name of the app, for the record."""
+        ...
+
+    @property
+    def driver(self) -> str:
+        """Name of the module in ``driver`` that runs it."""
+        ...
+
+    @property
+    def is_fp64(self) -> bool:
+        """Whether nothing is rounded to less than FP64."""
+        ...
+
+    def roles_used(self) -> dict[str, str]:
+        """Return the format of each role as the run uses it, for the record."""
+        ...
+
+    @staticmethod
+    def preset(name: str) -> dict[str, Any]:
+        """Return the dotted keys that ``--precision NAME`` sets."""
+        ...
+
+    @staticmethod
+    def state_update(entry: str, update: str) -> dict[str, Any]:
+        """Return the dotted keys that the part after the colon of a sweep's entry sets."""
+        ...
+
+    def check_state_update(self, entry: str, update: str) -> None:
+        """Refuse an entry of a sweep whose second part means nothing here."""
+        ...
+
+
 @dataclass(frozen=True)
 class HeatAppOptions:
     """All tables of the heat app."""
@@ -130,6 +176,40 @@ class HeatAppOptions:
         if self.model == "earth" and self.time.stepper not in IMPLICIT:
             raise ConfigError(
                 f"time.stepper = {self.time.stepper}: the Earth takes implicit steps: backward_euler or crank_nicolson"
+            )
+
+    @property
+    def app(self) -> str:
+        """Name of the app, for the record."""
+        return "heat"
+
+    @property
+    def driver(self) -> str:
+        """Name of the module in ``driver`` that runs it."""
+        return self.model
+
+    @property
+    def is_fp64(self) -> bool:
+        """Whether nothing is rounded to less than FP64."""
+        return self.precision.inner == self.precision.state == "fp64"
+
+    @staticmethod
+    def preset(name: str) -> dict[str, Any]:
+        """Return the dotted keys that ``--precision NAME`` sets."""
+        roles = preset(name)
+        return {f"precision.{role}": getattr(roles, role) for role in ("state", "inner", "accumulate", "residual")}
+
+    @staticmethod
+    def state_update(entry: str, update: str) -> dict[str, Any]:
+        """Return the dotted keys that the part after the colon of a sweep's entry sets."""
+        return {"time.state_update": update}
+
+    def check_state_update(self, entry: str, update: str) -> None:
+        """Refuse an entry of a sweep whose second part means nothing here."""
+        if self.implicit:
+            raise ConfigError(
+                f"--sweep has {entry!r}, but time.stepper = {self.time.stepper} keeps no state in low precision: "
+                f"choose an explicit stepper, or leave out ':{update}'"
             )
 
     @property
@@ -159,9 +239,9 @@ class Variant:
     ----------
     label : str
         Its name, also that of its directory in a sweep.
-    options : HeatAppOptions
+    options : AppOptions
         The variants of a sweep differ in ``precision`` and ``time.state_update`` alone, so they share one model.
     """
 
     label: str
-    options: HeatAppOptions
+    options: Any

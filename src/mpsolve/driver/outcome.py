@@ -111,12 +111,15 @@ class Outcome:
         The final field, local block, FP64.
     advice : str
         What to try if it did not converge.
+    text : str
+        What the app prints about this run above the table; empty: nothing.
     """
 
     results: dict[str, Any]
     reasons: dict[str, str]
     state: NDArray[np.float64]
     advice: str = ""
+    text: str = ""
 
     @property
     def converged(self) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mpsolve.compare.align import load
 from mpsolve.compare.table import render
-from mpsolve.driver import earth, heat
+from mpsolve.driver import earth, heat, mxp, solve
 from mpsolve.driver.options import Variant
 from mpsolve.driver.outcome import Outcome, Reference
 from mpsolve.driver.setup import choose_backend
@@ -21,7 +21,7 @@ from mpsolve.records.run import RunRecord, check_directory
 if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm
 
-MODELS = {"heat": heat, "earth": earth}
+DRIVERS = {"heat": heat, "earth": earth, "mxp": mxp, "solve": solve}
 
 
 def run_all(comm: Intracomm, variants: Sequence[Variant], out: Path | None, argv: Sequence[str]) -> int:
@@ -45,16 +45,11 @@ def run_all(comm: Intracomm, variants: Sequence[Variant], out: Path | None, argv
     """
     sweep = _Sweep(comm, variants, out, argv)
     # FP64 goes first, whatever the order of the columns: the others are compared with it.
-    for variant in sorted(variants, key=lambda variant: not _is_fp64(variant)):
+    for variant in sorted(variants, key=lambda variant: not variant.options.is_fp64):
         sweep.run(variant)
     if comm.rank == 0:
-        _report([sweep.records[variant.label] for variant in variants], sweep.advice, variants[0], out)
+        _report([sweep.records[variant.label] for variant in variants], sweep.texts, sweep.advice, variants[0], out)
     return 1 if sweep.advice else 0
-
-
-def _is_fp64(variant: Variant) -> bool:
-    """Tell whether nothing is rounded to less than FP64."""
-    return variant.options.precision.inner == variant.options.precision.state == "fp64"
 
 
 class _Sweep:
@@ -66,12 +61,13 @@ class _Sweep:
         # What is wrong with the output should not come to light after hours.
         agree(comm, lambda: [check_directory(path) for path in dict.fromkeys([out, *self.directories.values()])])
         begin = time.perf_counter()
-        self.app = MODELS[variants[0].options.model]
+        self.app = DRIVERS[variants[0].options.driver]
         self.model = self.app.build(comm, variants[0].options)
         self.build_s = time.perf_counter() - begin
         self.reference = Reference(None, "no FP64 run of the same problem in this sweep to compare with")
         self.bandwidth = 0.0
         self.records: dict[str, Path] = {}
+        self.texts: list[str] = []
         self.advice: list[str] = []
 
     def run(self, variant: Variant) -> None:
@@ -82,9 +78,9 @@ class _Sweep:
         prepared = self.app.prepare(self.model, backend, options)
         self.bandwidth = self.bandwidth or copy_bandwidth(self.comm)
         precision = options.roles_used() | {"name": variant.label}
-        reference = Reference(None, "this is an FP64 run itself") if _is_fp64(variant) else self.reference
+        reference = Reference(None, "this is an FP64 run itself") if variant.options.is_fp64 else self.reference
         directory = self.directories[variant.label]
-        with RunRecord.create(directory, "heat", asdict(options), self.argv, self.comm, precision) as record:
+        with RunRecord.create(directory, options.app, asdict(options), self.argv, self.comm, precision) as record:
             outcome, energy = self.app.run(self.model, backend, variant, prepared, record, reference)
             results = outcome.results | {"backend": backend.name, "threads_per_rank": backend.threads}
             results |= {"setup_s": self.build_s + prepared.setup_s, "stream_bytes_per_s": self.bandwidth}
@@ -94,16 +90,22 @@ class _Sweep:
 
     def _keep(self, variant: Variant, record: RunRecord, outcome: Outcome) -> None:
         self.records[variant.label] = record.directory
+        if outcome.text:
+            self.texts.append(outcome.text)
         if outcome.advice:
             self.advice.append(f"{variant.label}: {outcome.advice}")
-        if _is_fp64(variant) and self.reference.state is None:
+        if variant.options.is_fp64 and self.reference.state is None:
             converged = Reference(outcome.state)
             self.reference = converged if outcome.converged else Reference(None, "the FP64 run did not converge")
 
 
-def _report(records: Sequence[Path], advice: Sequence[str], variant: Variant, out: Path | None) -> None:
+def _report(
+    records: Sequence[Path], texts: Sequence[str], advice: Sequence[str], variant: Variant, out: Path | None
+) -> None:
     """Print the table, what did not converge, and where everything is; draw the comparison."""
     runs = [load(record) for record in records]
+    for text in texts:
+        print(text)
     print(render(runs))
     for line in advice:
         print(f"not converged: {line}")

@@ -44,7 +44,7 @@ class DenseKernels(ABC):
     def eliminate_columns(self, panel: NDArray[Any], first: int, last: int, pivots: NDArray[np.int64]) -> int:
         """Factor columns ``first`` to ``last`` of a panel with partial pivoting, in place.
 
-        The rows above ``first`` are done; whole rows of the panel are exchanged, column ``last`` and on are not updated.
+        The rows above ``first`` are done; whole rows of the panel are exchanged, columns from ``last`` on not updated.
 
         Parameters
         ----------

@@ -11,23 +11,13 @@ from mpsolve.formats.base import Format
 from mpsolve.kernels import dense_sources as sources
 from mpsolve.kernels.compile import load_kernel
 from mpsolve.kernels.dense import DenseKernels
+from mpsolve.kernels.flat import flat
 
 #: Below this many elements a second thread costs more than it saves.
 ELEMENTS_PER_THREAD = 1 << 16
 
 #: Runs a kernel once per tuple of arguments, on as many threads.
 Run = Callable[[Callable, Sequence[tuple]], None]
-
-
-def flat(block: NDArray[Any]) -> tuple[NDArray[Any], int]:
-    """Return a block as a flat contiguous array from its first element to its last, and the distance of its rows.
-
-    LLVM vectorises loops over contiguous arrays alone, and a part of a matrix is none.
-    """
-    rows, columns = block.shape
-    distance = block.strides[0] // block.itemsize if rows > 1 else columns
-    count = (rows - 1) * distance + columns if block.size else 0
-    return np.lib.stride_tricks.as_strided(block, (count,), (block.itemsize,)), distance
 
 
 @cache

@@ -116,6 +116,8 @@ class DenseOperator:
         Counts the work.
     store : bool
         True: this rank's part is kept in FP64. False: entries are computed each time, which needs no memory.
+    local : ndarray of float64, local shape, optional
+        This rank's part, if it is here already; it is not copied and never changed, and ``entries`` is not asked.
 
     Raises
     ------
@@ -128,10 +130,20 @@ class DenseOperator:
         Magnitudes of A.
     """
 
-    def __init__(self, layout: BlockCyclic, entries: Entries, backend: Backend, ledger: Ledger, store: bool) -> None:
+    def __init__(
+        self,
+        layout: BlockCyclic,
+        entries: Entries | None,
+        backend: Backend,
+        ledger: Ledger,
+        *,
+        store: bool = True,
+        local: NDArray[np.float64] | None = None,
+    ) -> None:
         self.layout, self.entries, self.backend, self.ledger = layout, entries, backend, ledger
         self.n, self.comm = layout.rows.n, layout.grid.comm
-        self.stored: NDArray[np.float64] | None = np.empty(layout.shape) if store else None
+        self._complete = local is not None
+        self.stored = np.empty(layout.shape) if local is None and store else local
         self.sizes = self._measure()
 
     def _measure(self) -> Sizes:
@@ -157,9 +169,10 @@ class DenseOperator:
         row_sums, column_sums, diagonal, row_largest, column_largest = parts
         first_bad = float(self.n**2)
         for (rows, columns), (here, local) in self.layout.tiles(ROWS_AT_ONCE):
-            block = self.entries.block(rows, columns)
-            if self.stored is not None:
-                self.stored[here, local] = block
+            if self.stored is None or self._complete:
+                block = self._block(rows, columns, here, local)
+            else:
+                self.stored[here, local] = block = self._computed(rows, columns)
             sizes = np.abs(block)
             if not np.isfinite(sizes).all():
                 first_bad = min(first_bad, _first_bad(sizes, rows, columns, self.n))
@@ -206,14 +219,18 @@ class DenseOperator:
         return total_everywhere(self.comm, tops, largest=True)
 
     def _block(self, rows: slice, columns: slice, here: slice, local: slice) -> NDArray[np.float64]:
-        return self.entries.block(rows, columns) if self.stored is None else self.stored[here, local]
+        return self._computed(rows, columns) if self.stored is None else self.stored[here, local]
+
+    def _computed(self, rows: slice, columns: slice) -> NDArray[np.float64]:
+        assert self.entries is not None
+        return self.entries.block(rows, columns)
 
     def copy_to(self, out: NDArray[Any], scaling: Scaling | None) -> None:
         """Write this rank's part of the scaled matrix to an FP32 or FP64 array of the local shape (local)."""
 
         def some(pieces: list) -> None:
             for (rows, columns), (here, local) in pieces:
-                if scaling is None and self.stored is None:
+                if scaling is None and self.stored is None and self.entries is not None:
                     self.entries.fill(rows, columns, out[here, local])
                     continue
                 block = self._block(rows, columns, here, local)
@@ -259,17 +276,19 @@ class DenseOperator:
         sums[:, into] = part
 
     def _product_of_entries(self, sums: NDArray, x: NDArray, transposed: bool) -> None:
+        assert self.entries is not None
+        entries = self.entries
         if transposed:
             # The transpose is wanted for estimates alone, so that no entry of the folder has to know it.
             for (rows, columns), _ in self.layout.tiles(ROWS_AT_ONCE):
-                sums[:, columns] += x[:, rows] @ self.entries.block(rows, columns)
+                sums[:, columns] += x[:, rows] @ entries.block(rows, columns)
             return
         given = np.ascontiguousarray(x.T)
         negative = np.zeros_like(given)
 
         def some(pieces: list) -> None:
             for (rows, columns), _ in pieces:
-                self.entries.subtract_product(rows, columns, given[columns], negative[rows])
+                entries.subtract_product(rows, columns, given[columns], negative[rows])
 
         self._share(some)
         np.negative(negative.T, out=sums)

@@ -33,7 +33,7 @@ LINE, PARABOLA = (2.0, -1.0, 0.0), (3.0, -3.0, 1.0)
 
 
 def extrapolate(load, a, c, *index):
-    """The guess p u + q u_1 + r u_2, and copies of u and u_1, the next u_1 and u_2; a = (u, u_1, u_2), c = (p, q, r)."""
+    """The guess p u + q u_1 + r u_2, then u and u_1, the next u_1 and u_2; a = (u, u_1, u_2), c = (p, q, r)."""
     u, u_1, u_2 = a
     p, q, r = c
     guess = p * load(u, *index) + q * load(u_1, *index) + r * load(u_2, *index)

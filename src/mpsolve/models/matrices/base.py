@@ -1,9 +1,16 @@
 """The contract of a matrix: any block of it in FP64, on demand, on any rank."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mpsolve.errors import FormatError, ShapeError
+
+#: Takes row indices of shape (m, 1) and column indices of shape (1, k), and returns the (m, k) entries.
+Formula = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
 
 
 class Matrix(ABC):
@@ -38,6 +45,27 @@ class Matrix(ABC):
             A new array, or a view for reading only.
         """
 
+    def prepare(  # noqa: B027 - most matrices need no preparation
+        self, share: slice, combine: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    ) -> None:
+        """Compute what all blocks need, each rank a share of it (collective); nothing by default.
+
+        Called once before the first block is asked for, where several ranks share the matrix. A matrix that was not
+        prepared computes everything itself when it is needed.
+
+        Parameters
+        ----------
+        share : slice
+            Rows that this rank should look at.
+        combine : callable
+            Sums an array over the ranks and returns the sum on all of them.
+        """
+
+    def fill(self, rows: slice, columns: slice, out: NDArray[Any]) -> None:
+        """Write a block to an array of its shape, rounded to the array's type (local)."""
+        with np.errstate(over="ignore"):
+            out[...] = self.block(rows, columns)
+
     def subtract_product(self, rows: slice, columns: slice, x: NDArray[np.float64], r: NDArray[np.float64]) -> None:
         """Compute ``r -= A[rows, columns] @ x`` in FP64 (local, in place).
 
@@ -54,13 +82,47 @@ class Matrix(ABC):
         """
         r -= self.block(rows, columns) @ x
 
-    def absolute_row_sums(self, rows: slice, columns: slice) -> NDArray[np.float64]:
-        """Return the sums of the magnitudes of a block along its rows, shape (rows,) (local)."""
-        return np.abs(self.block(rows, columns)).sum(axis=1)
-
     def right_hand_side(self, rows: slice) -> NDArray[np.float64]:
         """Return a part of the right-hand side that belongs to the matrix, shape (rows,) (local).
 
         By default the sum of each row: the solution is then a vector of ones.
         """
         return self.block(rows, slice(0, self.n)).sum(axis=1)
+
+
+class FormulaMatrix(Matrix):
+    """A matrix whose entries are a function of their row and column.
+
+    Parameters
+    ----------
+    n : int
+        Size.
+    formula : callable
+        Takes row indices of shape (m, 1) and column indices of shape (1, k), counted from 0, and returns an (m, k)
+        array of real numbers, or one that broadcasts to it. Called on every rank, for blocks of any shape.
+    stable_without_pivoting : bool
+        Whether LU without row exchanges is known to be stable.
+    """
+
+    def __init__(self, n: int, formula: Formula, *, stable_without_pivoting: bool = False) -> None:
+        self.n, self.formula, self.stable_without_pivoting = n, formula, stable_without_pivoting
+
+    def block(self, rows: slice, columns: slice) -> NDArray[np.float64]:
+        """Evaluate the function on a block; see `Matrix.block`.
+
+        Raises
+        ------
+        ShapeError, FormatError
+            If the function returns something of another shape, or no real numbers.
+        """
+        i, j = np.arange(rows.start, rows.stop)[:, None], np.arange(columns.start, columns.stop)[None, :]
+        values = np.asarray(self.formula(i, j))
+        if values.dtype.kind not in "fiub" or values.dtype.itemsize > 8:
+            raise FormatError(f"the function of the entries returned {values.dtype} values; it must return float64")
+        try:
+            whole = np.broadcast_to(values, (i.size, j.size))
+        except ValueError:
+            raise ShapeError(
+                f"the function of the entries returned shape {values.shape} for {i.size} rows and {j.size} columns"
+            ) from None
+        return whole.astype(np.float64)

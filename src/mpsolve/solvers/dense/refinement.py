@@ -56,7 +56,8 @@ class DenseSolver:
     ) -> None:
         self.operator, self.options = operator, options
         self.factory = Factory(operator, options, observe_factors)
-        self.level, self.solver = 0, None
+        self.level = 0
+        self.solver: FactorSolver | None = None
         self.growth = 1.0
         self.krylov = options.refiner == "gmres"
 
@@ -153,7 +154,8 @@ class _Run:
         solver.solver, solver.krylov = None, self.options.refiner == "gmres"
         if factory.undecided and not failed and solver.growth > HARMLESS_GROWTH:
             factory.exchange_rows_from_now_on(
-                f"{reason}; entries grew {solver.growth:.0f} times without row exchanges: partial pivoting is switched on"
+                f"{reason}, and entries grew {solver.growth:.0f} times without row exchanges: "
+                "partial pivoting is switched on"
             )
             return True
         if solver.level + 1 >= len(self.options.ladder):
