@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from mpsolve import config
+from mpsolve.driver import entry
 from mpsolve.parallel import launch
 
 DESCRIPTION = (
@@ -13,24 +14,9 @@ DESCRIPTION = (
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Parse, validate on rank 0, run; return the exit status."""
+    """Run the app; return the exit status."""
     parser = config.argument_parser("mpsolve.apps.heat", DESCRIPTION)
-    if "-h" in arguments or "--help" in arguments:
-        if launch.launched().rank == 0:
-            parser.print_help()
-        return 0
-    from mpsolve.driver.command import variants_of
-
-    parsed = parser.parse_args(list(arguments))
-    if parsed.print_config:
-        if launch.launched().rank == 0:
-            print(config.to_toml(variants_of(parsed)[0].options), end="")
-        return 0
-    from mpsolve.driver.sweep import run_all
-
-    comm = launch.start()
-    variants = launch.agree(comm, lambda: variants_of(parsed))
-    return run_all(comm, variants, parsed.out, [parser.prog, *arguments])
+    return entry.main(parser, arguments, "mpsolve.driver.options:HeatAppOptions")
 
 
 if __name__ == "__main__":

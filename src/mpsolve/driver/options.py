@@ -1,5 +1,6 @@
 """The options of the heat app: its TOML tables as frozen dataclasses, whose defaults are the default configuration."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -11,11 +12,13 @@ from mpsolve.solvers.preconditioners import PRECONDITIONERS
 from mpsolve.timestepping.base import STATE_UPDATES
 
 
-def _option(default: Any, help: str, **limits: Any) -> Any:
+def option(default: Any, help: str, **limits: Any) -> Any:
+    """Return the field of an option; ``limits`` are those of `mpsolve.config.load`."""
     return field(default=default, metadata={"help": help, **limits})
 
 
-def _table(kind: type) -> Any:
+def table(kind: Callable[[], Any]) -> Any:
+    """Return the field of a table, whose defaults are those of ``kind()``."""
     return field(default_factory=kind)
 
 
@@ -29,10 +32,10 @@ IMPLICIT = ("backward_euler", "crank_nicolson")
 class HeatOptions:
     """A heat problem with a known answer on a box."""
 
-    problem: str = _option(
+    problem: str = option(
         "heat_manufactured", "problem: a file in models/gallery", choices=partial(names, "models.gallery")
     )
-    shape: tuple[int, ...] = _option((1024, 1024), "cells per axis, 2 or 3 axes", min=1)
+    shape: tuple[int, ...] = option((1024, 1024), "cells per axis, 2 or 3 axes", min=1)
 
     def __post_init__(self) -> None:
         if len(self.shape) not in (2, 3):
@@ -43,55 +46,55 @@ class HeatOptions:
 class EarthOptions:
     """The energy balance climate of the Earth."""
 
-    latitudes: int = _option(64, "rows from south to north", min=32, max=721)
-    longitudes: int = _option(128, "columns", min=64, max=1440)
-    points: str = _option("cells", "cell centres, or nodes with both poles", choices=("cells", "nodes"))
-    surface: str = _option("", "HDF5 file with land_fraction or surface_class; empty: the map that is shipped")
-    co2_ppm: float = _option(315.0, "carbon dioxide by volume", unit="ppm", above=0.0)
-    eccentricity: float = _option(0.016740, "of the orbit", min=0.0, below=1.0)
-    obliquity_rad: float = _option(0.409253, "tilt of the axis", unit="rad", min=0.0, max=1.5707963267948966)
-    perihelion_rad: float = _option(1.783037, "longitude of perihelion", unit="rad", min=0.0, max=6.283185307179586)
-    solar_constant_w_m2: float = _option(1371.685, "sunlight at the mean distance", unit="W m-2", above=0.0)
-    years: int = _option(0, "years to run; 0: until the climate repeats itself", min=0)
-    max_years: int = _option(60, "give up the search for equilibrium after so many", min=1)
-    equilibrium_k: float = _option(2e-5, "largest change of the annual global mean at equilibrium", unit="K", above=0.0)
+    latitudes: int = option(64, "rows from south to north", min=32, max=721)
+    longitudes: int = option(128, "columns", min=64, max=1440)
+    points: str = option("cells", "cell centres, or nodes with both poles", choices=("cells", "nodes"))
+    surface: str = option("", "HDF5 file with land_fraction or surface_class; empty: the map that is shipped")
+    co2_ppm: float = option(315.0, "carbon dioxide by volume", unit="ppm", above=0.0)
+    eccentricity: float = option(0.016740, "of the orbit", min=0.0, below=1.0)
+    obliquity_rad: float = option(0.409253, "tilt of the axis", unit="rad", min=0.0, max=1.5707963267948966)
+    perihelion_rad: float = option(1.783037, "longitude of perihelion", unit="rad", min=0.0, max=6.283185307179586)
+    solar_constant_w_m2: float = option(1371.685, "sunlight at the mean distance", unit="W m-2", above=0.0)
+    years: int = option(0, "years to run; 0: until the climate repeats itself", min=0)
+    max_years: int = option(60, "give up the search for equilibrium after so many", min=1)
+    equilibrium_k: float = option(2e-5, "largest change of the annual global mean at equilibrium", unit="K", above=0.0)
 
 
 @dataclass(frozen=True)
 class TimeOptions:
     """Time stepping."""
 
-    stepper: str = _option("backward_euler", "a file in steppers", choices=partial(names, "steppers"))
-    steps: int = _option(2, "time steps (the Earth runs by years instead)", min=1)
-    dt_s: float = _option(0.0, "time step; 0: from diffusion_number", unit="s", min=0.0)
-    diffusion_number: float = _option(1000.0, "dt k / h^2 with the smallest cell size, if dt_s is 0", above=0.0)
-    state_update: str = _option("increment", "how explicit steppers keep the state", choices=STATE_UPDATES)
-    steps_per_pass: int = _option(1, "explicit Euler: steps in one pass over memory", min=1, max=16)
-    seed: int = _option(1, "of stochastic rounding", min=0, max=2**31 - 1)
+    stepper: str = option("backward_euler", "a file in steppers", choices=partial(names, "steppers"))
+    steps: int = option(2, "time steps (the Earth runs by years instead)", min=1)
+    dt_s: float = option(0.0, "time step; 0: from diffusion_number", unit="s", min=0.0)
+    diffusion_number: float = option(1000.0, "dt k / h^2 with the smallest cell size, if dt_s is 0", above=0.0)
+    state_update: str = option("increment", "how explicit steppers keep the state", choices=STATE_UPDATES)
+    steps_per_pass: int = option(1, "explicit Euler: steps in one pass over memory", min=1, max=16)
+    seed: int = option(1, "of stochastic rounding", min=0, max=2**31 - 1)
 
 
 @dataclass(frozen=True)
 class SolverOptions:
     """Implicit solves."""
 
-    inner: str = _option("cg", "inner solver: a file in solvers/inner", choices=partial(names, "solvers.inner"))
-    preconditioner: str = _option("auto", "of the inner solver", choices=PRECONDITIONERS)
-    rtol: float = _option(1e-12, "FP64 backward error to reach", above=0.0, below=1.0)
-    max_refinements: int = _option(60, "outer iterations", min=1)
-    max_iterations: int = _option(10_000, "inner iterations of one refinement", min=1)
-    inner_rtol: float = _option(0.0, "reduction asked of one inner solve; 0: by the format", min=0.0, below=1.0)
+    inner: str = option("cg", "inner solver: a file in solvers/inner", choices=partial(names, "solvers.inner"))
+    preconditioner: str = option("auto", "of the inner solver", choices=PRECONDITIONERS)
+    rtol: float = option(1e-12, "FP64 backward error to reach", above=0.0, below=1.0)
+    max_refinements: int = option(60, "outer iterations", min=1)
+    max_iterations: int = option(10_000, "inner iterations of one refinement", min=1)
+    inner_rtol: float = option(0.0, "reduction asked of one inner solve; 0: by the format", min=0.0, below=1.0)
 
 
 @dataclass(frozen=True)
 class PrecisionOptions:
     """Which format holds what; --precision NAME sets them all."""
 
-    state: str = _option("fp64", "between time steps", choices=("fp64", "fp32"))
-    inner: str = _option("fp64", "arrays of the inner solver, increments of explicit steppers", choices=_formats)
-    accumulate: str = _option("fp64", "sums of many steps inside the inner solver", choices=("fp32", "fp64"))
-    residual: str = _option("fp64", "b - A x and norms; nothing else would give an FP64 answer", choices=("fp64",))
-    halo: str = _option("", "messages between ranks; empty: bit for bit", choices=lambda: ("", *names("formats")))
-    ladder: tuple[str, ...] = _option(DEFAULT_LADDER, "formats to escalate through", choices=_formats)
+    state: str = option("fp64", "between time steps", choices=("fp64", "fp32"))
+    inner: str = option("fp64", "arrays of the inner solver, increments of explicit steppers", choices=_formats)
+    accumulate: str = option("fp64", "sums of many steps inside the inner solver", choices=("fp32", "fp64"))
+    residual: str = option("fp64", "b - A x and norms; nothing else would give an FP64 answer", choices=("fp64",))
+    halo: str = option("", "messages between ranks; empty: bit for bit", choices=lambda: ("", *names("formats")))
+    ladder: tuple[str, ...] = option(DEFAULT_LADDER, "formats to escalate through", choices=_formats)
 
     def roles(self) -> Roles:
         """Return the table of roles."""
@@ -106,12 +109,12 @@ class PrecisionOptions:
 class RunOptions:
     """Where and how it runs, and what it leaves."""
 
-    backend: str = _option("auto", "a file in backends, or auto", choices=lambda: ("auto", *names("backends")))
-    threads: int = _option(0, "threads per rank; 0: the cores that this rank may use", min=0, max=1024)
-    ranks: tuple[int, ...] = _option((), "ranks per axis, 0 where free; empty: all free", min=0)
-    pictures: bool = _option(True, "draw pictures at the end, if matplotlib is installed")
-    fields: bool = _option(True, "write fields.h5")
-    log_seconds: float = _option(10.0, "between two progress lines in a batch log", unit="s", above=0.0)
+    backend: str = option("auto", "a file in backends, or auto", choices=lambda: ("auto", *names("backends")))
+    threads: int = option(0, "threads per rank; 0: the cores that this rank may use", min=0, max=1024)
+    ranks: tuple[int, ...] = option((), "ranks per axis, 0 where free; empty: all free", min=0)
+    pictures: bool = option(True, "draw pictures at the end, if matplotlib is installed")
+    fields: bool = option(True, "write fields.h5")
+    log_seconds: float = option(10.0, "between two progress lines in a batch log", unit="s", above=0.0)
 
 
 class AppOptions(Protocol):
@@ -164,13 +167,13 @@ class AppOptions(Protocol):
 class HeatAppOptions:
     """All tables of the heat app."""
 
-    model: str = _option("heat", "heat: a box with a known answer; earth: the climate", choices=("heat", "earth"))
-    heat: HeatOptions = _table(HeatOptions)
-    earth: EarthOptions = _table(EarthOptions)
-    time: TimeOptions = _table(TimeOptions)
-    solver: SolverOptions = _table(SolverOptions)
-    precision: PrecisionOptions = _table(PrecisionOptions)
-    run: RunOptions = _table(RunOptions)
+    model: str = option("heat", "heat: a box with a known answer; earth: the climate", choices=("heat", "earth"))
+    heat: HeatOptions = table(HeatOptions)
+    earth: EarthOptions = table(EarthOptions)
+    time: TimeOptions = table(TimeOptions)
+    solver: SolverOptions = table(SolverOptions)
+    precision: PrecisionOptions = table(PrecisionOptions)
+    run: RunOptions = table(RunOptions)
 
     def __post_init__(self) -> None:
         if self.model == "earth" and self.time.stepper not in IMPLICIT:

@@ -1,4 +1,4 @@
-"""Products with NumPy on decoded operands: the exact numerics of every format everywhere, and no speed from narrow ones."""
+"""Products with NumPy on decoded operands: the exact numerics of every format everywhere, but no speed."""
 
 from typing import Any
 

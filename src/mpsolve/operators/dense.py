@@ -1,4 +1,4 @@
-"""A dense matrix over a grid of ranks: its FP64 products, norms and scaled copies; stored, or computed again each time."""
+"""A dense matrix over a grid of ranks: its FP64 products, norms and scaled copies; stored or computed each time."""
 
 from __future__ import annotations
 

@@ -143,12 +143,12 @@ class ProcessGrid:
 
     @property
     def row(self) -> int:
-        """This rank's row in the grid."""
+        """The row of this rank in the grid."""
         return self.comm.rank // self.columns
 
     @property
     def column(self) -> int:
-        """This rank's column in the grid."""
+        """The column of this rank in the grid."""
         return self.comm.rank % self.columns
 
 

@@ -17,7 +17,7 @@ PIECE_BYTES = 1 << 20
 
 
 class RingBroadcast:
-    """One array on its way from a root to all ranks of a communicator; made by all of them (collective, returns at once).
+    """One array on its way from a root to all ranks of a communicator (made by all of them; returns at once).
 
     The rank after the root gets it first, which in a block-cyclic matrix is the one that needs it first. Nothing moves
     on this rank unless `poll` or `wait` is called.

@@ -12,7 +12,7 @@ RANGE = 40
 
 
 def create(n: int, condition: float = 0.0, seed: int = 0) -> Matrix:
-    """Return ``2^p_i r_ij 2^q_j`` with exponents that look random; scaling by powers of two undoes them without error."""
+    """Return ``2^p_i r_ij 2^q_j`` with exponents that look random; scaling by powers of two undoes them exactly."""
     random = random_uniform.create(n, 0.0, seed)
 
     def formula(i: np.ndarray, j: np.ndarray) -> np.ndarray:

@@ -31,8 +31,6 @@ class DenseOptions:
         Most outer iterations in all.
     max_iterations : int
         Most iterations of GMRES in one refinement.
-    condition : bool
-        Whether to estimate the condition number and the forward error at the end.
     """
 
     ladder: tuple[str, ...] = ("bf16", "fp32", "fp64")
@@ -43,4 +41,3 @@ class DenseOptions:
     rtol: float = 1e-12
     max_refinements: int = 50
     max_iterations: int = 50
-    condition: bool = True

@@ -1,4 +1,4 @@
-"""Partial pivoting of a column of blocks that several ranks share: by halves, with one exchange of messages a column."""
+"""Partial pivoting of a column of blocks that several ranks share: by halves, with one exchange a column."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""Refinement of dense systems to FP64: classical, then GMRES, then the next format, by the contraction that is measured."""
+"""Refinement of dense systems to FP64: classical, then GMRES, then the next format, as the contraction demands."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,8 @@ MARGIN = 0.3
 LEAST_REDUCTION, MOST_REDUCTION = 1e-11, 0.1
 #: Right-hand sides whose Krylov spaces are kept at the same time.
 SIDE_BY_SIDE = 16
+#: Reduction and iterations that a digit of the inverse may take where the factors are poor.
+ONE_DIGIT, DIGIT_ITERATIONS = 0.05, 20
 
 
 class DenseSolver:
@@ -93,6 +96,31 @@ class DenseSolver:
         run = _Run(self, b, observe)
         status = run.climb()
         return run.best, run.result(status)
+
+    def certify(self, x: NDArray[np.float64], b: NDArray[np.float64], result: Result) -> Result:
+        """Return the result with an estimate of the condition number and a bound of the forward error (collective).
+
+        The bound is ``|inverse| |b - A x| / |x|`` in the 1-norm, with the residual raised by the rounding of its sums.
+        It costs some solves with the factors; without factors, the result is returned as it is.
+        """
+        if self.solver is None:
+            return result
+        with np.errstate(all="ignore"):
+            inverse, n = inverse_norm_1(b.shape[1], self._inverse), b.shape[1]
+            residual, lengths = np.abs(b - self.product(x)).sum(axis=1), np.abs(x).sum(axis=1)
+            norm = self.operator.sizes.norm_1
+            residual += (n + 1) * 2.0**-53 * (norm * lengths + np.abs(b).sum(axis=1))
+            bounds = np.where(lengths > 0, inverse * residual / np.where(lengths > 0, lengths, 1.0), 0.0)
+        return replace(result, condition=inverse * norm, forward_error=float(bounds.max(initial=0.0)))
+
+    def _inverse(self, b: NDArray, transposed: bool) -> NDArray:
+        """Apply the inverse to about one digit: the factors alone may be too far from the matrix for that."""
+        apply = lambda x: self.product(x, transposed=transposed)  # noqa: E731
+        precondition = lambda r: self.precondition(r, transposed=transposed)  # noqa: E731
+        if self.krylov:
+            return gmres(apply, precondition, b, ONE_DIGIT, min(DIGIT_ITERATIONS, b.shape[1])).vectors
+        x = precondition(b)
+        return x + precondition(b - apply(x))
 
     def precondition(self, b: NDArray, *, transposed: bool = False) -> NDArray:
         """Apply the factors (collective)."""
@@ -228,10 +256,6 @@ class _Run:
         """Sum up."""
         solver, worst = self.solver, float(self.errors.max(initial=0.0))
         relative = np.abs(self.residual).max(axis=1) / np.where(self.b_norms > 0, self.b_norms, 1.0)
-        condition = forward = None
-        if self.options.condition and solver.solver is not None:
-            with np.errstate(all="ignore"):
-                condition, forward = self._condition()
         return Result(
             status=status,
             backward_error=worst,
@@ -243,30 +267,7 @@ class _Run:
             history=tuple(self.history),
             advice=_advice(status, worst, self.options),
             messages=tuple(solver.factory.messages[self.messages :]),
-            condition=condition,
-            forward_error=forward,
         )
-
-    def _condition(self) -> tuple[float, float]:
-        """Estimate the condition number, and from it bound the forward error of the worst solution (collective)."""
-        operator, n = self.solver.operator, self.b.shape[1]
-        inverse = inverse_norm_1(n, self._inverse)
-        sizes = operator.sizes.norm_1 * np.abs(self.best).sum(axis=1) + np.abs(self.b).sum(axis=1)
-        # The residual itself is known to the rounding of a sum of n products.
-        residual = np.abs(self.residual).sum(axis=1) + (n + 1) * 2.0**-53 * sizes
-        lengths = np.abs(self.best).sum(axis=1)
-        bound = inverse * residual / np.where(lengths > 0, lengths, 1.0)
-        return inverse * operator.sizes.norm_1, float(np.max(np.where(self.b_norms > 0, bound, 0.0), initial=0.0))
-
-    def _inverse(self, b: NDArray, transposed: bool) -> NDArray:
-        """Apply the inverse to about one digit: the factors alone may be too far from the matrix for that."""
-        solver = self.solver
-        apply = lambda x: solver.product(x, transposed=transposed)  # noqa: E731
-        precondition = lambda r: solver.precondition(r, transposed=transposed)  # noqa: E731
-        if solver.krylov:
-            return gmres(apply, precondition, b, 0.05, min(20, b.shape[1])).vectors
-        x = precondition(b)
-        return x + precondition(b - apply(x))
 
 
 def _advice(status: Status, backward_error: float, options: DenseOptions) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from mpsolve.timing import Stopwatch
 GROWTH_LIMIT = 64.0
 #: Factors without row exchanges that grew by less than this are not what keeps a refinement from converging.
 HARMLESS_GROWTH = 4.0
+PAGE_BYTES = 4096
 
 
 class Factory:
@@ -43,6 +45,8 @@ class Factory:
         What was decided on the way.
     watch : Stopwatch
         Seconds by phase.
+    factor_s : float
+        Seconds of all factorisations, from the matrix in their format to the factors.
     """
 
     def __init__(
@@ -50,7 +54,7 @@ class Factory:
     ) -> None:
         self.operator, self.options = operator, options
         self.observe = observe or (lambda step, steps: None)
-        self.watch = Stopwatch()
+        self.watch, self.factor_s = Stopwatch(), 0.0
         self.messages: list[str] = []
         self.pivoting = options.pivoting == "partial"
         self.undecided = options.pivoting == "auto" and not operator.sizes.dominant
@@ -110,11 +114,18 @@ class Factory:
         self.pivoting, self.undecided = True, False
         self.messages.append(message)
 
+    def allocate(self, storage: np.dtype[Any]) -> None:
+        """Take the memory of factors of a type, if it is not there yet."""
+        if self._local.dtype != storage or self._local.shape != self.operator.layout.shape:
+            # What was there goes first: both together may be too large.
+            self._local = np.empty((0, 0), storage)
+            self._local = np.empty(self.operator.layout.shape, storage)
+            # The system hands out pages when they are first written.
+            self._local.reshape(-1)[:: PAGE_BYTES // storage.itemsize] = 0
+
     def _factor(self, arithmetic: Arithmetic) -> Factors:
         operator = self.operator
-        if self._local.dtype != arithmetic.storage or self._local.shape != operator.layout.shape:
-            self._local = np.empty((0, 0), arithmetic.storage)
-            self._local = np.empty(operator.layout.shape, arithmetic.storage)
+        self.allocate(arithmetic.storage)
         with self.watch("convert"):
             operator.copy_to(self._local, self.scaling)
         limit = GROWTH_LIMIT if self.undecided else np.inf
@@ -128,7 +139,9 @@ class Factory:
             operator.ledger,
             lambda step: self.observe(step, steps),
         )
+        begin = perf_counter()
         factors = factorisation.run()
+        self.factor_s += perf_counter() - begin
         for phase, seconds in factorisation.watch.seconds.items():
             self.watch.seconds[phase] = self.watch.seconds.get(phase, 0.0) + seconds
         return factors
