@@ -38,11 +38,11 @@ clean:
 $(VENV)/.run-installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mpsolve needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[mpich,cpu,report]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[mpich,cpu,report,files]'
 	@touch $@
 
 $(VENV)/.test-installed: $(VENV)/.run-installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[mpich,cpu,report,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[mpich,cpu,report,files,dev]'
 	@touch $@
 
 # The checks. One thread a process: ranks and tests already fill the cores.

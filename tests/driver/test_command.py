@@ -4,11 +4,12 @@ import pytest
 
 from mpsolve import config
 from mpsolve.driver.command import variants_of
+from mpsolve.driver.options import HeatAppOptions
 from mpsolve.errors import ConfigError, UnknownNameError
 
 
 def variants(*words):
-    return variants_of(config.argument_parser("app", "").parse_args(list(words)))
+    return variants_of(config.argument_parser("app", "").parse_args(list(words)), HeatAppOptions)
 
 
 def test_without_a_precision_the_configuration_decides():

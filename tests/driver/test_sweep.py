@@ -8,6 +8,7 @@ import pytest
 from mpsolve import config
 from mpsolve.driver import heat
 from mpsolve.driver.command import variants_of
+from mpsolve.driver.options import HeatAppOptions
 from mpsolve.driver.outcome import Outcome, Reference
 from mpsolve.driver.sweep import run_all
 from mpsolve.errors import FileError, MpsolveError
@@ -18,7 +19,7 @@ SMALL = ("--set", "heat.shape=[10,8]", "--set", "time.diffusion_number=10")
 
 def run(comm, out, *words):
     parsed = config.argument_parser("app", "").parse_args([*WORDS, *SMALL, *words])
-    return run_all(comm, variants_of(parsed), out, ["app", *words])
+    return run_all(comm, variants_of(parsed, HeatAppOptions), out, ["app", *words])
 
 
 def results_of(directory):

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 OWNERS = {
     "numba": (("kernels",), ("backends.cpu", "backends.cuda", "commands")),
     "llvmlite": (("kernels",), ()),
-    "cupy": ((), ("backends.cuda", "backends.gemm.cublas")),
+    "cupy": ((), ("backends.cuda", "gemm.cublas")),
     "matplotlib": ((), ("compare.plot", "models.earth.map_picture")),
     "rich": ((), ("compare", "records", "commands")),
-    "mkl": ((), ("backends.gemm.mkl",)),
+    "scipy": ((), ("models.matrix_files.matrix_market",)),
     "mpi4py": (("parallel.launch",), ("parallel", "records", "commands")),
     "pynvml": ((), ("energy.meters.nvml",)),
     "ml_dtypes": ((), ()),

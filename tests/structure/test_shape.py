@@ -14,7 +14,10 @@ EXTENSION_FOLDERS = (
     "solvers/inner",
     "steppers",
     "models",
+    "gemm",
     "models/gallery",
+    "models/matrices",
+    "models/matrix_files",
     "energy/meters",
 )
 # Written in two parts, so that this file does not find itself.

@@ -139,7 +139,8 @@ class ProcessGrid:
             alone = cast("Intracomm", Alone())
             return cls(comm, alone, alone, 1, 1)
         row, column = divmod(comm.rank, columns)
-        return cls(comm, comm.Split(row, column), comm.Split(column, row), rows, columns)
+        row_comm, column_comm = comm.Split(row, column), comm.Split(column, row)
+        return cls(comm, cast("Intracomm", row_comm), cast("Intracomm", column_comm), rows, columns)
 
     @property
     def row(self) -> int:

@@ -45,6 +45,17 @@ def total_everywhere(
     return result
 
 
+def total_at(comm: Intracomm, values: NDArray, root: int) -> NDArray:
+    """Return the sum of each element over the ranks on one of them (collective); elsewhere what is undefined."""
+    if comm.size == 1:
+        return values
+    from mpi4py import MPI
+
+    result = np.empty_like(values)
+    complete([comm.Ireduce(values, result, MPI.SUM, root)])
+    return result
+
+
 def broadcast(comm: Intracomm, values: NDArray, root: int) -> None:
     """Give an array of one rank to all, in place (collective)."""
     if comm.size > 1 and values.size:

@@ -103,7 +103,7 @@ def _exchange_between(comm, rows: Axis, sides: list[NDArray], targets: NDArray, 
     requests += [comm.Isend(_bytes(block), rank, EXCHANGE_TAG) for rank, block in sent.items()]
     complete(requests)
     for rank, at in incoming.items():
-        block = buffers.get(rank, outgoing.get(rank))
+        block = buffers[rank] if rank in buffers else outgoing[rank]
         start = 0
         for side in sides:
             side[at] = block[:, start : start + side.shape[1]]

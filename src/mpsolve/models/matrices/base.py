@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mpsolve.errors import FormatError, ShapeError
 
 #: Takes row indices of shape (m, 1) and column indices of shape (1, k), and returns the (m, k) entries.
-Formula = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
+Formula = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[Any]]
 
 
 class Matrix(ABC):

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from mpsolve.kernels.dense import DenseKernels
 from mpsolve.ledger import Ledger
-from mpsolve.parallel.replicated import broadcast, total_everywhere
-from mpsolve.parallel.waiting import complete
+from mpsolve.parallel.replicated import broadcast, total_at, total_everywhere
 from mpsolve.solvers.dense.factorisation import Factors
 
 
@@ -72,7 +71,7 @@ class FactorSolver:
             mine = out_of.owner(block) == out_of.part
             part = np.empty((len(b), hi - lo))
             if into.owner(block) == into.part:
-                collected = self._collect(across, np.ascontiguousarray(sums[:, here]), out_of.owner(block))
+                collected = total_at(across, np.ascontiguousarray(sums[:, here]), out_of.owner(block))
                 if mine:
                     part[...] = b[:, lo:hi] - collected
                     corner = self.local[(there, here) if transposed else (here, there)]
@@ -84,17 +83,6 @@ class FactorSolver:
                 self._add(sums, rest, there, part, transposed)
         self._count(b)
         return total_everywhere(across, known, self.ledger, "solve")
-
-    @staticmethod
-    def _collect(comm, sums: NDArray[np.float64], root: int) -> NDArray[np.float64]:
-        """Return the sum over the ranks of a row on one of them."""
-        if comm.size == 1:
-            return sums
-        from mpi4py import MPI
-
-        collected = np.empty_like(sums)
-        complete([comm.Ireduce(sums, collected, MPI.SUM, root)])
-        return collected
 
     def _add(self, sums: NDArray, rest: slice, there: slice, part: NDArray, transposed: bool) -> None:
         target = sums[:, rest]
