@@ -1,4 +1,4 @@
-"""mpsolve: FP64 answers at low-precision speed. `refine` solves a linear system; `grid` divides a grid among ranks.
+"""mpsolve: FP64 answers at low-precision speed. `refine` and `solve` take your linear systems, `grid` your grids.
 
 Names are imported when they are first used, so that ``import mpsolve`` is quick and starts nothing.
 """
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mpsolve.errors import MpsolveError
     from mpsolve.field import Field
+    from mpsolve.library.dense import DistributedMatrix, matrix, solve
     from mpsolve.library.grid import Grid, grid
     from mpsolve.library.refinement import refine
     from mpsolve.parallel.launch import start
@@ -16,11 +17,26 @@ if TYPE_CHECKING:
 
     __version__: str
 
-__all__ = ["Field", "Grid", "MpsolveError", "Refinement", "Result", "Status", "__version__", "grid", "refine", "start"]
+__all__ = [
+    "DistributedMatrix",
+    "Field",
+    "Grid",
+    "MpsolveError",
+    "Refinement",
+    "Result",
+    "Status",
+    "__version__",
+    "grid",
+    "matrix",
+    "refine",
+    "solve",
+    "start",
+]
 
 _HOMES = (
     ("mpsolve.errors", ("MpsolveError",)),
     ("mpsolve.field", ("Field",)),
+    ("mpsolve.library.dense", ("DistributedMatrix", "matrix", "solve")),
     ("mpsolve.library.grid", ("Grid", "grid")),
     ("mpsolve.library.refinement", ("refine",)),
     ("mpsolve.parallel.launch", ("start",)),

@@ -23,7 +23,7 @@ class ArrayMatrix(Matrix):
         If it is not square, or empty.
     """
 
-    def __init__(self, array: ArrayLike) -> None:
+    def __init__(self, array: ArrayLike | None) -> None:
         self.array = real_array("the matrix", array)
         if self.array.ndim != 2 or self.array.shape[0] != self.array.shape[1] or not self.array.size:
             raise ShapeError(f"the matrix has shape {self.array.shape}; it must be square, with at least one row")
@@ -34,7 +34,7 @@ class ArrayMatrix(Matrix):
         return np.asarray(self.array[rows, columns], np.float64)
 
 
-def real_array(name: str, array: ArrayLike) -> NDArray:
+def real_array(name: str, array: ArrayLike | None) -> NDArray:
     """Return an array of real numbers that FP64 holds, as it is.
 
     Raises
