@@ -42,7 +42,7 @@ class Operand:
 
 
 class Avx512Gemm(Gemm):
-    """Packed operands and register tiles of 14 x 32 FP32 sums.
+    """Packed operands and register tiles of 6 x 64 FP32 sums.
 
     8-bit formats are exact in BF16, and FP16 is exact in FP32, which is what their products are computed in. The
     dot-product instruction takes subnormal BF16 operands for zeros; without it BF16 is computed in FP32.
