@@ -1,4 +1,4 @@
-"""Our own products for processors with AVX-512: BF16 by its dot-product instruction, everything else by FP32 or FP64."""
+"""Our own products for processors with AVX-512: BF16 by its dot-product instruction, the rest by FP32 or FP64."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +18,8 @@ FORMATS = ("fp64", "fp32", "tf32", "bf16", "fp16", "fp8_e4m3", "fp8_e5m2")
 
 #: Inner size of one pass over C: packed strips of both operands then share the first-level cache.
 INNER = {"bf16": 512, "fp32": 256, "fp64": 192}
-#: Flops below which a second thread costs more than it saves.
-FLOPS_PER_THREAD = 1 << 22
+#: Fewest flops, or numbers to pack, of a share of the work; and shares for each thread.
+FLOPS_PER_SHARE, SHARES = 1 << 22, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class Avx512Gemm(Gemm):
     dot-product instruction takes subnormal BF16 operands for zeros; without it BF16 is computed in FP32.
     """
 
-    name = "avx512"
+    name, copies = "avx512", True
 
     def __init__(self, format: Format, threads: int, kind: str) -> None:
         super().__init__(format, threads)
@@ -133,11 +133,12 @@ class Avx512Gemm(Gemm):
 
     def _share(self, kernel: Callable, fixed: tuple, count: int, work: int) -> None:
         """Run a kernel on ``count`` groups or strips, cut into a share for each thread that has enough to do."""
-        threads = max(1, min(self.threads, work // FLOPS_PER_THREAD, count))
-        if threads == 1 or self._pool is None:
+        if self._pool is None or work < 2 * FLOPS_PER_SHARE or count < 2:
             kernel(*fixed, 0, count)
             return
-        cuts = [count * part // threads for part in range(threads + 1)]
+        # More shares than threads: a thread that others disturb then does fewer of them.
+        shares = min(SHARES * self.threads, work // FLOPS_PER_SHARE, count)
+        cuts = [count * part // shares for part in range(shares + 1)]
         for future in [self._pool.submit(kernel, *fixed, lo, hi) for lo, hi in zip(cuts, cuts[1:], strict=False)]:
             future.result()
 

@@ -17,8 +17,8 @@ class Gemm(ABC):
     `FormatError` if the format is none of those.
 
     Operands are prepared once and used in many products: the left one for every block of columns, the right one for
-    every block of rows. A prepared operand may refer to the memory it was made from, so that must not change before
-    the last product.
+    every block of rows. Unless an entry `copies`, a prepared operand refers to the memory it was made from, which must
+    not change before the last product.
 
     Attributes
     ----------
@@ -28,9 +28,12 @@ class Gemm(ABC):
         Of both operands.
     threads : int
         Cores that a product may use.
+    copies : bool
+        Whether prepared operands are copies, so that a product may overwrite what they were made from.
     """
 
     name: str
+    copies: bool = False
 
     def __init__(self, format: Format, threads: int) -> None:
         self.format, self.threads = format, threads

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mpsolve.errors import FormatError
+from mpsolve.errors import FormatError
 from mpsolve.formats.base import Format
 from mpsolve.gemm.base import Gemm
 
@@ -42,5 +44,13 @@ class EmulatedGemm(Gemm):
 
 
 def create(format: Format, threads: int = 1) -> Gemm:
-    """Return the products of a format; NumPy uses as many threads as its BLAS does."""
+    """Return the products of a format; NumPy uses as many threads as its BLAS does.
+
+    Raises
+    ------
+    FormatError
+        If there are no products in the format.
+    """
+    if format.name not in FORMATS:
+        raise FormatError(f"gemm 'emulated' has no products in {format.name}; it has {', '.join(FORMATS)}")
     return EmulatedGemm(format, threads)

@@ -27,11 +27,11 @@ FUNCTIONS = {
 FORMATS = tuple(FUNCTIONS)
 
 # Constants of the CBLAS interface.
-ROW_MAJOR, NO_TRANSPOSE = 101, 111
+ROW_MAJOR, COLUMN_MAJOR, NO_TRANSPOSE, TRANSPOSE = 101, 102, 111, 112
 FIX_OFFSET = 173
 
-#: Side of the product that is checked before a function is trusted.
-CHECKED = 24
+#: Sizes m, k, n of the product that is checked before a function is trusted: whole vectors, and what is left of them.
+CHECKED = (37, 65, 83)
 
 
 class MklGemm(Gemm):
@@ -70,20 +70,29 @@ class MklGemm(Gemm):
         # Only for this thread: other parts of the program may use MKL with other settings.
         before = self._library.MKL_Set_Num_Threads_Local(self.threads)
         self._function(
-            ROW_MAJOR, NO_TRANSPOSE, NO_TRANSPOSE, *map(ctypes.c_int, (m, n, k)),
+            ROW_MAJOR, NO_TRANSPOSE, NO_TRANSPOSE, *map(_size, (m, n, k)),
             self._scalar(alpha), *_address(left), *_address(right), self._scalar(beta), *_address(c),
         )  # fmt: skip
         self._library.MKL_Set_Num_Threads_Local(before)
 
 
 def _with_contiguous_rows(values: NDArray[Any]) -> NDArray[Any]:
-    return values if values.shape[1] <= 1 or values.strides[1] == values.itemsize else np.ascontiguousarray(values)
+    """Return the operand itself if MKL can use it where it lies: rows one after the other, not backwards."""
+    rows, columns = values.shape
+    along = columns <= 1 or values.strides[1] == values.itemsize
+    apart = rows <= 1 or values.strides[0] >= columns * values.itemsize
+    return values if along and apart else np.ascontiguousarray(values)
 
 
-def _address(values: NDArray[Any]) -> tuple[ctypes.c_void_p, ctypes.c_int]:
+def _size(number: int) -> ctypes.c_int64:
+    """Return a size for MKL, which reads 32 or 64 bits of it, as MKL_INTERFACE_LAYER says."""
+    return ctypes.c_int64(number)
+
+
+def _address(values: NDArray[Any]) -> tuple[ctypes.c_void_p, ctypes.c_int64]:
     """Return the address of a matrix and the distance of its rows."""
     distance = values.strides[0] // values.itemsize if len(values) > 1 else values.shape[1]
-    return ctypes.c_void_p(values.ctypes.data), ctypes.c_int(max(distance, values.shape[1], 1))
+    return ctypes.c_void_p(values.ctypes.data), _size(max(distance, values.shape[1], 1))
 
 
 @cache
@@ -95,7 +104,7 @@ def _library() -> ctypes.CDLL:
     BackendUnavailable
         If it is not installed or cannot be loaded.
     """
-    advice = "install it with pip install 'mpsolve[cpu]' (x86_64 alone)"
+    advice = "pip install 'mpsolve[cpu]' (Intel publishes it for x86_64 alone)"
     try:
         files = [Path(str(file.locate())) for file in metadata.files("mkl") or [] if "mkl_rt" in file.name]
     except metadata.PackageNotFoundError:
@@ -110,35 +119,63 @@ def _library() -> ctypes.CDLL:
     raise BackendUnavailable(f"gemm 'mkl' does not work: {problem}; {advice}")
 
 
-def integer_product(left: NDArray[np.uint8], right: NDArray[np.int8], threads: int = 1) -> NDArray[np.int32]:
-    """Return the exact product of unsigned and signed 8-bit integers, the building block of emulated FP64.
+def integer_product(left: NDArray[np.int8], right: NDArray[np.uint8], threads: int = 1) -> NDArray[np.int32]:
+    """Return the exact product of signed and unsigned 8-bit integers, a building block of emulated FP64.
 
     Parameters
     ----------
-    left : ndarray of uint8, shape (m, k)
-        Contiguous; MKL takes the unsigned operand on this side.
-    right : ndarray of int8, shape (k, n)
-        Contiguous.
+    left : ndarray of int8, shape (m, k)
+        Each row contiguous, rows at any distance.
+    right : ndarray of uint8, shape (k, n)
+        The same.
     threads : int
         Cores to use.
+
+    Returns
+    -------
+    ndarray of int32, shape (m, n)
+        New, in Fortran order. Exact for k up to 65,793, where sums of 128 * 255 could pass 2**31.
 
     Raises
     ------
     BackendUnavailable
-        If MKL does not work here.
+        If MKL does not work here, or its sums of integers saturate, as those of processors without VNNI may.
     """
-    library, c = _library(), np.zeros((left.shape[0], right.shape[1]), np.int32)
-    if min(*left.shape, right.shape[1]) == 0:
-        return c
-    offset, (m, k), n = np.zeros(1, np.int32), left.shape, right.shape[1]
+    library = _library()
+    if not _integers_are_right(library):
+        raise BackendUnavailable("cblas_gemm_s8u8s32 of this MKL is missing, or wrong on this processor")
+    return _integer_product(library, left, right, threads)
+
+
+def _integer_product(
+    library: ctypes.CDLL, left: NDArray[np.int8], right: NDArray[np.uint8], threads: int
+) -> NDArray[np.int32]:
+    (m, k), n = left.shape, right.shape[1]
+    transposed = np.zeros((n, m), np.int32)
+    if min(m, n, k) == 0:
+        return transposed.T
+    left, right = _with_contiguous_rows(left), _with_contiguous_rows(right)
+    offset, none = np.zeros(1, np.int32), ctypes.c_int8(0)
     before = library.MKL_Set_Num_Threads_Local(threads)
+    # Only in the column-major interface the first operand is the signed one.
     library.cblas_gemm_s8u8s32(
-        ROW_MAJOR, NO_TRANSPOSE, NO_TRANSPOSE, FIX_OFFSET, *map(ctypes.c_int, (m, n, k)),
-        ctypes.c_float(1), *_address(left), ctypes.c_byte(0), *_address(right), ctypes.c_byte(0),
-        ctypes.c_float(0), *_address(c), ctypes.c_void_p(offset.ctypes.data),
+        COLUMN_MAJOR, TRANSPOSE, TRANSPOSE, FIX_OFFSET, *map(_size, (m, n, k)),
+        ctypes.c_float(1), *_address(left), none, *_address(right), none,
+        ctypes.c_float(0), *_address(transposed), ctypes.c_void_p(offset.ctypes.data),
     )  # fmt: skip
     library.MKL_Set_Num_Threads_Local(before)
-    return c
+    return transposed.T
+
+
+@cache
+def _integers_are_right(library: ctypes.CDLL) -> bool:
+    """Compare a product of the largest integers, whose pairs of products overflow 16 bits, with NumPy's."""
+    if not hasattr(library, "cblas_gemm_s8u8s32"):
+        return False
+    (m, k, n), rng = CHECKED, np.random.default_rng(0)
+    left = rng.choice(np.array([-128, 127], np.int8), (m, k))
+    right = rng.choice(np.array([254, 255], np.uint8), (k, n))
+    return np.array_equal(_integer_product(library, left, right, 1), left.astype(np.int32) @ right.astype(np.int32))
 
 
 @cache
@@ -166,8 +203,8 @@ def create(format: Format, threads: int = 1) -> Gemm:
 
 def _is_right(gemm: Gemm) -> bool:
     """Compare a product of small integers, which is exact in every format, with NumPy's."""
-    rng = np.random.default_rng(0)
-    left, right = (rng.integers(-3, 4, (CHECKED, CHECKED)).astype(gemm.result) for _ in range(2))
-    c = np.zeros((CHECKED, CHECKED), gemm.result)
+    (m, k, n), rng = CHECKED, np.random.default_rng(0)
+    left, right = (rng.integers(-3, 4, shape).astype(gemm.result) for shape in ((m, k), (k, n)))
+    c = np.zeros((m, n), gemm.result)
     gemm.multiply(c, gemm.left(gemm.format.encode(left)), gemm.right(gemm.format.encode(right)))
     return np.array_equal(c, left @ right)

@@ -62,7 +62,11 @@ class CompiledKernels(DenseKernels):
     def largest(self, block: NDArray[Any]) -> float:
         """Return the largest magnitude."""
         array, distance = flat(block)
-        return float(_kernel(sources.LARGEST, block.dtype.name)(array, distance, block.shape[1], 0, len(block)))
+        shares = list(self._shares(len(block), block.size))
+        found = np.zeros(len(shares), block.dtype)
+        kernel, columns = _kernel(sources.LARGEST, block.dtype.name), block.shape[1]
+        self.run(kernel, [(found, array, distance, columns, place, lo, hi) for place, (lo, hi) in enumerate(shares)])
+        return float(found.max())
 
     def eliminate(self, block: NDArray[Any], inverse_lower: NDArray[Any], inverse_upper: NDArray[Any]) -> None:
         """Factor and invert a small block."""

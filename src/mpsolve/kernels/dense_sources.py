@@ -28,8 +28,8 @@ def kernel(array_target, array_source, distance, columns, lo, hi, scale):
 '''
 
 LARGEST = '''
-@njit(types.float64(flat, types.intp, types.intp, types.intp, types.intp), nogil=True, cache=True)
-def kernel(array, distance, columns, lo, hi):
+@njit(types.void(flat, flat, types.intp, types.intp, types.intp, types.intp, types.intp), nogil=True, cache=True)
+def kernel(found, array, distance, columns, place, lo, hi):
     """The bits of magnitudes are ordered as integers, NaN above all numbers."""
     memory.wide_vectors()
     words = array.view(np.{word})
@@ -40,9 +40,7 @@ def kernel(array, distance, columns, lo, hi):
         for j in range(columns):
             largest = max(largest, element(handle, (i * distance + j,)) & mask)
     memory.keep(words)
-    found = np.empty(1, np.{word})
-    found[0] = largest
-    return types.float64(found.view(np.{type})[0])
+    found.view(np.{word})[place] = largest
 '''
 
 ELIMINATE = '''

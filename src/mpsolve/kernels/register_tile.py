@@ -1,8 +1,8 @@
 """A tile of C in vector registers: the innermost loop of a matrix product, as instructions of AVX-512.
 
-A tile has `ROWS` rows and `VECTORS` vectors of columns. Operands are packed so that each step of the loop reads what follows
-in memory: of L one number (or one pair) for each row, of R whole vectors. The method is that of BLIS (Van Zee and van de
-Geijn, ACM Trans. Math. Softw. 41, 2015).
+A tile has `ROWS` rows and `VECTORS` vectors of columns. Operands are packed so that each step of the loop reads what
+follows in memory: of L one number (or one pair) for each row, of R whole vectors. The method is that of BLIS (Van Zee
+and van de Geijn, ACM Trans. Math. Softw. 41, 2015).
 """
 
 # pyright: reportAttributeAccessIssue=false
@@ -84,8 +84,8 @@ def tile_function(kind: str):
     """Return the compiled function that updates one tile of C.
 
     ``tile(c, c_at, distance, left, left_at, right, right_at, steps, factor, keep)`` computes ``c = keep * c + factor *
-    left @ right`` on the tile that starts at flat index ``c_at``; the arrays are handles of `memory.bare`. ``keep`` is 1
-    or 0, and at 0 the old values of c do not count.
+    left @ right`` on the tile that starts at flat index ``c_at``; the arrays are handles of `memory.bare`. ``keep`` is
+    1 or 0, and at 0 the old values of c do not count.
 
     Parameters
     ----------
@@ -177,8 +177,8 @@ def _emit_steps(arithmetic, builder, left, right, sums, count):
         for row in range(ROWS):
             word = builder.load(builder.bitcast(builder.gep(left, [_INT64(row)]), arithmetic.word.as_pointer()))
             factor = arithmetic.splat(word)
-            for vector in range(VECTORS):
-                new.append(arithmetic.multiply_add(sums[row * VECTORS + vector], factor, vectors[vector]))
+            old = sums[row * VECTORS : (row + 1) * VECTORS]
+            new += [arithmetic.multiply_add(total, factor, vector) for total, vector in zip(old, vectors, strict=True)]
         sums = new
         left = builder.gep(left, [_INT64(ROWS)])
         right = builder.gep(right, [_INT64(VECTORS * arithmetic.lanes)])

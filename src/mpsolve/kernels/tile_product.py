@@ -8,14 +8,14 @@ from mpsolve.kernels.compile import load_kernel
 #: Bytes of packed L that stay in the second-level cache while R passes by.
 CACHED_BYTES = 1 << 19
 
-_HEAD = '''from numba import njit, types
+_HEAD = """from numba import njit, types
 import numpy as np
 from mpsolve.kernels import memory, register_tile
 
 element, set_element = memory.element, memory.set_element
 ROWS, VECTORS = register_tile.ROWS, register_tile.VECTORS
 COLUMNS = VECTORS * {lanes}
-'''
+"""
 
 #: Groups of `ROWS` rows of L, step after step; what is missing in the last group is zero.
 _PACK_LEFT = '''

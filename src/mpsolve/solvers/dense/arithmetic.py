@@ -81,6 +81,15 @@ class Arithmetic:
         self.panels.multiply(out, self.panels.left(left), self.panels.right(right))
         return out
 
+    def multiply_in_place(
+        self, block: NDArray[Any], *, left: NDArray[Any] | None = None, right: NDArray[Any] | None = None
+    ) -> None:
+        """Replace a block by its product with a square matrix on its left or on its right."""
+        gemm, given = self.panels, block if self.panels.copies else block.copy()
+        first, second = (given, right) if left is None else (left, given)
+        assert second is not None
+        gemm.multiply(block, gemm.left(first), gemm.right(second))
+
     def subtract(self, block: NDArray[Any], left: NDArray[Any], right: NDArray[Any]) -> None:
         """Subtract the product of two blocks from a third in the storage type, in place."""
         self.panels.subtract(block, self.panels.left(left), self.panels.right(right))

@@ -194,8 +194,8 @@ class Factorisation:
             zeros = np.flatnonzero(np.diagonal(block) == 0)
             zero = lo + int(zeros[0]) if len(zeros) else -1
         broadcast(self.grid.column_comm, upper, root)
-        below = arithmetic.product(self.local[middle:, columns], upper)
-        self.local[middle:, columns] = below
+        below = self.local[middle:, columns]
+        arithmetic.multiply_in_place(below, right=upper)
         self.ledger.add("panel", arithmetic.panels.format.name, flops=2 * below.size * width)
         self._seal(message, below, tallest, zero)
         return lower
@@ -251,9 +251,8 @@ class Factorisation:
             with self.watch("wait"):
                 inverse.wait()
             with self.watch("row"):
-                rows = slice(self.rows.local(lo), self.rows.local(hi))
-                upper = self.arithmetic.product(inverse.block, self.local[rows, right:])
-                self.local[rows, right:] = upper
+                upper = self.local[self.rows.local(lo) : self.rows.local(hi), right:]
+                self.arithmetic.multiply_in_place(upper, left=inverse.block)
                 kernels = self.arithmetic.kernels
                 scale = self.arithmetic.scale(kernels.largest(upper) if self._narrow else 1.0)
                 kernels.encode(message.block, upper, message.format, scale)

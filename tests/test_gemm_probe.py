@@ -1,0 +1,59 @@
+"""The choice of products: by measurement, or by name."""
+
+import pytest
+
+from mpsolve import gemm_probe, lookup
+from mpsolve.errors import BackendUnavailable, FormatError, UnknownNameError
+from mpsolve.gemm import emulated
+from mpsolve.precision import get_format
+
+
+def test_every_entry_is_measured_or_says_why_not():
+    found = gemm_probe.measure("fp32", 1)
+    assert {one.name for one in found} == set(lookup.names("gemm"))
+    rates = [one.flops_per_s for one in found if one.flops_per_s]
+    assert rates == sorted(rates, reverse=True) and rates
+    assert all(one.reason for one in found if one.flops_per_s is None)
+
+
+def test_the_fastest_is_chosen():
+    assert gemm_probe.choose("bf16", 1).name == gemm_probe.measure("bf16", 1)[0].name
+
+
+def test_a_name_overrides_the_measurement():
+    gemm = gemm_probe.choose("fp16", 3, "emulated")
+    assert (gemm.name, gemm.format.name, gemm.threads) == ("emulated", "fp16", 3)
+
+
+def test_an_unknown_name_lists_those_that_are_there():
+    with pytest.raises(UnknownNameError, match="emulated"):
+        gemm_probe.choose("fp32", 1, "blas")
+
+
+def test_a_format_that_an_entry_lacks_is_named(monkeypatch):
+    monkeypatch.setattr(emulated, "FORMATS", ("fp64",))
+    with pytest.raises(FormatError, match="bf16"):
+        gemm_probe.choose.__wrapped__("bf16", 1, "emulated")
+
+
+def test_an_entry_that_does_not_work_comes_last_with_its_reason(monkeypatch):
+    real = lookup.find
+
+    class Broken:
+        FORMATS = ("fp32",)
+
+        @staticmethod
+        def create(format, threads):
+            raise BackendUnavailable("it is broken")
+
+    monkeypatch.setattr(gemm_probe.lookup, "names", lambda folder: ("broken", "emulated"))
+    monkeypatch.setattr(gemm_probe.lookup, "find", lambda f, name: Broken if name == "broken" else real(f, name))
+    gemm_probe.choose.cache_clear()
+    found = gemm_probe.measure.__wrapped__("fp32", 1)
+    gemm_probe.choose.cache_clear()
+    assert [(one.name, one.reason) for one in found] == [("emulated", ""), ("broken", "it is broken")]
+
+
+def test_a_rate_counts_two_flops_for_each_product():
+    gemm = emulated.create(get_format("fp32"), 1)
+    assert 1e7 < gemm_probe.rate(gemm, 64, 128) < 1e14
