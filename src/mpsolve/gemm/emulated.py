@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpsolve.errors import FormatError
-from mpsolve.errors import FormatError
 from mpsolve.formats.base import Format
 from mpsolve.gemm.base import Gemm
 

@@ -119,52 +119,57 @@ def _library() -> ctypes.CDLL:
     raise BackendUnavailable(f"gemm 'mkl' does not work: {problem}; {advice}")
 
 
-def integer_product(left: NDArray[np.int8], right: NDArray[np.uint8], threads: int = 1) -> NDArray[np.int32]:
+def integer_product(left: NDArray[Any], right: NDArray[Any], threads: int = 1) -> NDArray[np.int32]:
     """Return the exact product of signed and unsigned 8-bit integers, a building block of emulated FP64.
 
     Parameters
     ----------
-    left : ndarray of int8, shape (m, k)
+    left : ndarray of int8 or uint8, shape (m, k)
         Each row contiguous, rows at any distance.
-    right : ndarray of uint8, shape (k, n)
-        The same.
+    right : ndarray of uint8 or int8, shape (k, n)
+        The same; one of the two operands is signed, the other is not.
     threads : int
         Cores to use.
 
     Returns
     -------
     ndarray of int32, shape (m, n)
-        New, in Fortran order. Exact for k up to 65,793, where sums of 128 * 255 could pass 2**31.
+        New, in C or Fortran order. Exact for k up to 65,793, beyond which sums of 128 * 255 could pass 2**31.
 
     Raises
     ------
+    FormatError
+        If the operands are of other types.
     BackendUnavailable
         If MKL does not work here, or its sums of integers saturate, as those of processors without VNNI may.
     """
+    if {left.dtype, right.dtype} != {np.dtype(np.int8), np.dtype(np.uint8)}:
+        raise FormatError(
+            f"an integer product takes one int8 and one uint8 operand, not {left.dtype} and {right.dtype}"
+        )
     library = _library()
     if not _integers_are_right(library):
         raise BackendUnavailable("cblas_gemm_s8u8s32 of this MKL is missing, or wrong on this processor")
     return _integer_product(library, left, right, threads)
 
 
-def _integer_product(
-    library: ctypes.CDLL, left: NDArray[np.int8], right: NDArray[np.uint8], threads: int
-) -> NDArray[np.int32]:
+def _integer_product(library: ctypes.CDLL, left: NDArray[Any], right: NDArray[Any], threads: int) -> NDArray[np.int32]:
     (m, k), n = left.shape, right.shape[1]
-    transposed = np.zeros((n, m), np.int32)
-    if min(m, n, k) == 0:
-        return transposed.T
-    left, right = _with_contiguous_rows(left), _with_contiguous_rows(right)
-    offset, none = np.zeros(1, np.int32), ctypes.c_int8(0)
-    before = library.MKL_Set_Num_Threads_Local(threads)
-    # Only in the column-major interface the first operand is the signed one.
-    library.cblas_gemm_s8u8s32(
-        COLUMN_MAJOR, TRANSPOSE, TRANSPOSE, FIX_OFFSET, *map(_size, (m, n, k)),
-        ctypes.c_float(1), *_address(left), none, *_address(right), none,
-        ctypes.c_float(0), *_address(transposed), ctypes.c_void_p(offset.ctypes.data),
-    )  # fmt: skip
-    library.MKL_Set_Num_Threads_Local(before)
-    return transposed.T
+    # MKL's first operand is signed in the column-major interface, and unsigned in the row-major one.
+    by_columns = left.dtype == np.int8
+    layout, operation = (COLUMN_MAJOR, TRANSPOSE) if by_columns else (ROW_MAJOR, NO_TRANSPOSE)
+    c = np.zeros((n, m) if by_columns else (m, n), np.int32)
+    if min(m, n, k) > 0:
+        left, right = _with_contiguous_rows(left), _with_contiguous_rows(right)
+        offset, none = np.zeros(1, np.int32), ctypes.c_int8(0)
+        before = library.MKL_Set_Num_Threads_Local(threads)
+        library.cblas_gemm_s8u8s32(
+            layout, operation, operation, FIX_OFFSET, *map(_size, (m, n, k)),
+            ctypes.c_float(1), *_address(left), none, *_address(right), none,
+            ctypes.c_float(0), *_address(c), ctypes.c_void_p(offset.ctypes.data),
+        )  # fmt: skip
+        library.MKL_Set_Num_Threads_Local(before)
+    return c.T if by_columns else c
 
 
 @cache
