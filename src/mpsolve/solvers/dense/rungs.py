@@ -149,7 +149,7 @@ class Factory:
     def _largest(self, arithmetic: Arithmetic) -> float:
         """Return the largest magnitude of the scaled matrix, to within the powers of two that scaled it."""
         largest = self.operator.sizes.largest if self.scaling is None else 1.0
-        if largest > np.finfo(arithmetic.storage).max:
+        if largest > float(np.finfo(arithmetic.storage).max):
             raise FormatError(
                 f"the largest entry of the matrix, {largest:.1e}, overflows in {arithmetic.panels.format.name}; "
                 "let rows and columns be scaled (equilibrate = auto), or take fp64"
