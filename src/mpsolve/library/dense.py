@@ -185,7 +185,8 @@ def solve(
         Format of the factorisation, for instance ``"bf16"``, ``"fp16"``, ``"fp8_e4m3"`` or ``"fp32"``; ``"auto"``: the
         one that is predicted to be quickest.
     rtol : float
-        Wanted FP64 backward error ``|b - A x| / (|A| |x| + |b|)`` in the infinity norm, for each right-hand side.
+        Wanted FP64 backward error ``|b - A x| / (|A| |x| + |b|)`` in the infinity norm, for each right-hand side; where
+        rows and columns are scaled, that of the scaled system.
     comm : mpi4py.MPI.Intracomm, optional
         The ranks; those of the matrix if that is distributed. None: this process alone.
     ladder : sequence of str

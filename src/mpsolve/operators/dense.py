@@ -218,6 +218,19 @@ class DenseOperator:
             tops[columns] = np.maximum(tops[columns], block.max(axis=0))
         return total_everywhere(self.comm, tops, largest=True)
 
+    def norms(self, scaling: Scaling | None) -> tuple[float, float]:
+        """Return the infinity norm and the 1-norm of the matrix as it is scaled (collective)."""
+        if scaling is None:
+            return self.sizes.norm_inf, self.sizes.norm_1
+        sums = np.zeros((2, self.n))
+        for (rows, columns), (here, local) in self.layout.tiles(ROWS_AT_ONCE):
+            block = np.abs(self._block(rows, columns, here, local)) * scaling.rows[rows, None]
+            block *= scaling.columns[columns]
+            sums[0, rows] += block.sum(axis=1)
+            sums[1, columns] += block.sum(axis=0)
+        along, across = total_everywhere(self.comm, sums).max(axis=1)
+        return float(along), float(across)
+
     def _block(self, rows: slice, columns: slice, here: slice, local: slice) -> NDArray[np.float64]:
         return self._computed(rows, columns) if self.stored is None else self.stored[here, local]
 

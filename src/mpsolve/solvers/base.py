@@ -76,7 +76,7 @@ class Result:
     messages : tuple of str
         Decisions on the way that are no escalation, such as pivoting that was switched on.
     condition : float or None
-        Estimated 1-norm condition number of A; None if it was not asked for.
+        Estimated 1-norm condition number of A, as it is scaled; None if it was not asked for.
     forward_error : float or None
         Bound of ``|x - exact| / |exact|`` in the 1-norm, as far as the condition estimate holds; None as above.
     """

@@ -34,6 +34,8 @@ ONE_DIGIT, DIGIT_ITERATIONS = 0.05, 20
 class DenseSolver:
     """Solves A x = b for many right-hand sides at once; the matrix and b are never changed.
 
+    Where rows and columns are scaled, everything is done and measured in the scaled system: in a matrix whose rows
+    differ by many orders of magnitude, an error that is small against the largest row says nothing about the others.
     Factors are kept: the next solve starts with the format and the method in which the last one ended.
 
     Parameters
@@ -49,6 +51,10 @@ class DenseSolver:
     ----------
     factory : Factory
         Makes the factors; holds messages and seconds by phase.
+    rows, columns : ndarray
+        Factors of the rows and columns of the scaled system; one if nothing is scaled.
+    norm_inf, norm_1 : float
+        Norms of the scaled matrix.
     """
 
     def __init__(
@@ -63,6 +69,9 @@ class DenseSolver:
         self.solver: FactorSolver | None = None
         self.growth = 1.0
         self.krylov = options.refiner == "gmres"
+        scaling, ones = self.factory.scaling, np.ones(1)
+        self.rows, self.columns = (ones, ones) if scaling is None else (scaling.rows, scaling.columns)
+        self.norm_inf, self.norm_1 = operator.norms(scaling)
 
     @property
     def format(self) -> str:
@@ -86,32 +95,32 @@ class DenseSolver:
         x : ndarray of float64, shape (count, n)
             The best solutions found, converged or not; the same on every rank.
         result : Result
-            Backward errors are the largest over the right-hand sides, in the infinity norm.
+            Backward errors are the largest over the right-hand sides, in the infinity norm of the scaled system.
 
         Raises
         ------
         SingularMatrixError, FormatError
             See `Factory.make`.
         """
-        run = _Run(self, b, observe)
+        run = _Run(self, b * self.rows, observe)
         status = run.climb()
-        return run.best, run.result(status)
+        return run.best * self.columns, run.result(status)
 
     def certify(self, x: NDArray[np.float64], b: NDArray[np.float64], result: Result) -> Result:
         """Return the result with an estimate of the condition number and a bound of the forward error (collective).
 
-        The bound is ``|inverse| |b - A x| / |x|`` in the 1-norm, with the residual raised by the rounding of its sums.
-        It costs some solves with the factors; without factors, the result is returned as it is.
+        The bound is ``|inverse| |b - A x| / |x|`` in the 1-norm of the scaled system, with the residual raised by the
+        rounding of its sums. It costs some solves with the factors; without factors, the result is returned as it is.
         """
         if self.solver is None:
             return result
+        b, x = b * self.rows, x / self.columns
         with np.errstate(all="ignore"):
             inverse, n = inverse_norm_1(b.shape[1], self._inverse), b.shape[1]
             residual, lengths = np.abs(b - self.product(x)).sum(axis=1), np.abs(x).sum(axis=1)
-            norm = self.operator.sizes.norm_1
-            residual += (n + 1) * 2.0**-53 * (norm * lengths + np.abs(b).sum(axis=1))
+            residual += (n + 1) * 2.0**-53 * (self.norm_1 * lengths + np.abs(b).sum(axis=1))
             bounds = np.where(lengths > 0, inverse * residual / np.where(lengths > 0, lengths, 1.0), 0.0)
-        return replace(result, condition=inverse * norm, forward_error=float(bounds.max(initial=0.0)))
+        return replace(result, condition=inverse * self.norm_1, forward_error=float(bounds.max(initial=0.0)))
 
     def _inverse(self, b: NDArray, transposed: bool) -> NDArray:
         """Apply the inverse to about one digit: the factors alone may be too far from the matrix for that."""
@@ -126,12 +135,13 @@ class DenseSolver:
         """Apply the factors (collective)."""
         assert self.solver is not None
         with self.factory.watch("solve"):
-            return self.factory.precondition(self.solver, b, transposed=transposed)
+            return self.solver.solve(b, transposed=transposed)
 
     def product(self, x: NDArray, *, transposed: bool = False) -> NDArray:
-        """Apply the matrix in FP64 (collective)."""
+        """Apply the scaled matrix in FP64 (collective)."""
+        before, after = (self.rows, self.columns) if transposed else (self.columns, self.rows)
         with self.factory.watch("residual"):
-            return self.operator.product(x, transposed=transposed)
+            return after * self.operator.product(x * before, transposed=transposed)
 
 
 class _Run:
@@ -139,7 +149,7 @@ class _Run:
 
     def __init__(self, solver: DenseSolver, b: NDArray, observe: Callable[[Refinement], None]) -> None:
         self.solver, self.options, self.b, self.observe = solver, solver.options, b, observe
-        self.norm = solver.operator.sizes.norm_inf
+        self.norm = solver.norm_inf
         self.b_norms = np.abs(b).max(axis=1, initial=0.0)
         self.best, self.residual = np.zeros_like(b), b.copy()
         self.errors = np.where(self.b_norms > 0, 1.0, 0.0)

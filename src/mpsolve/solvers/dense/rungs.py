@@ -45,6 +45,8 @@ class Factory:
         What was decided on the way.
     watch : Stopwatch
         Seconds by phase.
+    scaling : Scaling or None
+        How rows and columns are scaled: what is factored, and what errors are measured of.
     factor_s : float
         Seconds of all factorisations, from the matrix in their format to the factors.
     """
@@ -61,8 +63,6 @@ class Factory:
         self._local: NDArray[Any] = np.empty((0, 0), np.float32)
         self._refuse_empty_lines()
         self.scaling = operator.scaling(options.equilibrate)
-        self._rows = None if self.scaling is None else self.scaling.rows
-        self._columns = None if self.scaling is None else self.scaling.columns
 
     def _refuse_empty_lines(self) -> None:
         sizes = self.operator.sizes
@@ -155,14 +155,6 @@ class Factory:
                 "let rows and columns be scaled (equilibrate = auto), or take fp64"
             )
         return largest
-
-    def precondition(
-        self, solver: FactorSolver, b: NDArray[np.float64], *, transposed: bool = False
-    ) -> NDArray[np.float64]:
-        """Return the solution that the factors give, with the scaling undone (collective)."""
-        before, after = (self._columns, self._rows) if transposed else (self._rows, self._columns)
-        x = solver.solve(b if before is None else b * before, transposed=transposed)
-        return x if after is None else x * after
 
 
 def _described(factors: Factors) -> str:
