@@ -10,9 +10,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 MPIRUN := $(BIN)/mpirun
 
-# Modules marked `ranks` in these folders run under mpirun with each of these rank counts.
+# The files that mark tests `ranks` run under mpirun with each of these rank counts.
 RANK_COUNTS := 1 2 3 8
-RANK_TESTS := $(wildcard $(addprefix tests/,parallel driver operators solvers timestepping steppers models library contracts records energy))
+RANK_TESTS = $(shell grep -rlE --include='test_*.py' 'mark\.ranks' tests --exclude-dir=apps --exclude-dir=structure)
 
 PYTEST := $(BIN)/python -m pytest -q -rs
 

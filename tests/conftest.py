@@ -66,9 +66,11 @@ def world():
     return launch.start()
 
 
-@pytest.fixture(params=["self", "world"] if RANKS.size > 1 else ["self"])
+@pytest.fixture(params={1: ["self"], 2: ["self", "world"]}.get(RANKS.size, ["world"]))
 def comm(request, world):
-    """COMM_SELF, and under mpirun also the communicator of all ranks."""
+    """COMM_SELF, or under mpirun the communicator of all ranks; on two ranks both, since one rank alone among more
+    ranks does the same on each of them, whatever their number.
+    """
     from mpi4py import MPI
 
     return world if request.param == "world" else MPI.COMM_SELF

@@ -1,5 +1,7 @@
 """The choice of products: by measurement, or by name."""
 
+import itertools
+
 import pytest
 
 from mpsolve import gemm_probe, lookup
@@ -57,3 +59,22 @@ def test_an_entry_that_does_not_work_comes_last_with_its_reason(monkeypatch):
 def test_a_rate_counts_two_flops_for_each_product():
     gemm = emulated.create(get_format("fp32"), 1)
     assert 1e7 < gemm_probe.rate(gemm, 64, 128) < 1e14
+
+
+def test_a_library_is_charged_for_cores_that_it_was_not_given(monkeypatch):
+    # Clocks on which each product takes a second and ten cores; the processor's is read before and after all of them.
+    wall, cores = itertools.count(), iter((0.0, 10.0 * gemm_probe.REPEATS))
+    monkeypatch.setattr(gemm_probe, "perf_counter", lambda: float(next(wall)))
+    monkeypatch.setattr(gemm_probe, "process_time", lambda: next(cores))
+    monkeypatch.setattr(gemm_probe, "_rest", lambda: None)
+    assert gemm_probe.rate(emulated.create(get_format("fp32"), 2), 64, 128) == 2 * 64 * 128**2 / (10 / 2)
+
+
+def test_threads_that_still_spin_are_waited_for(monkeypatch):
+    # Two looks that find a busy core, and one that finds none.
+    readings = iter((0.0, 0.02, 0.02, 0.04, 0.04, 0.04))
+    looks = []
+    monkeypatch.setattr(gemm_probe, "process_time", lambda: next(readings))
+    monkeypatch.setattr(gemm_probe, "sleep", looks.append)
+    gemm_probe._rest()
+    assert looks == [gemm_probe.LOOK_S] * 3

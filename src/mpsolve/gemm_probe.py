@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
-from time import perf_counter
+from time import perf_counter, process_time, sleep
 
 import numpy as np
 
@@ -11,8 +11,12 @@ from mpsolve.errors import BackendUnavailable, FormatError
 from mpsolve.gemm.base import Gemm
 from mpsolve.precision import get_format
 
-#: Side of the matrix that is updated, inner size, and how often: some tens of milliseconds.
-SIDE, INNER, REPEATS = 768, 256, 3
+#: Side of the matrix that is updated, and inner size.
+SIDE, INNER = 768, 256
+#: Fewest products, and least time that they take together: the work of other threads is counted in ticks of 4 or 10 ms.
+REPEATS, LEAST_S = 4, 0.05
+#: Length and number of the looks at whether all threads rest: some libraries let theirs spin for 200 ms.
+LOOK_S, LOOKS = 0.02, 15
 
 
 @dataclass(frozen=True)
@@ -35,16 +39,33 @@ class Measured:
 
 
 def rate(gemm: Gemm, inner: int = INNER, side: int = SIDE) -> float:
-    """Return the flops per second of ``C -= L R``, C square, with this inner size, operands prepared each time."""
+    """Return the flops per second of ``C -= L R``, C square, with this inner size, operands prepared each time.
+
+    A library that takes more cores than it was given is charged for them: on other ranks they are not idle.
+    """
     rng = np.random.default_rng(0)
     left = gemm.format.encode(rng.uniform(-1, 1, (side, inner)).astype(gemm.result))
     right = gemm.format.encode(rng.uniform(-1, 1, (inner, side)).astype(gemm.result))
-    c, best = np.zeros((side, side), gemm.result), np.inf
-    for _ in range(REPEATS + 1):
+    c = np.zeros((side, side), gemm.result)
+    # The first product starts threads and touches memory.
+    gemm.subtract(c, gemm.left(left), gemm.right(right))
+    _rest()
+    seconds, busy = [], process_time()
+    while len(seconds) < REPEATS or sum(seconds) < LEAST_S:
         start = perf_counter()
         gemm.subtract(c, gemm.left(left), gemm.right(right))
-        best = min(best, perf_counter() - start)
-    return 2 * side * side * inner / best
+        seconds.append(perf_counter() - start)
+    cores = (process_time() - busy) / sum(seconds)
+    return 2 * side * side * inner / (min(seconds) * max(1.0, cores / gemm.threads))
+
+
+def _rest() -> None:
+    """Wait until the threads that earlier products left spinning have gone to sleep."""
+    for _ in range(LOOKS):
+        busy = process_time()
+        sleep(LOOK_S)
+        if process_time() - busy < LOOK_S / 4:
+            return
 
 
 @cache

@@ -63,8 +63,49 @@ CASES = {
     "taken by a variant": ((*SMALL, "--sweep", "fp64,fp32", "--out", "DIR/sweep"), ["sweep/fp32 already holds a run"]),
 }
 
-#: Where it is found out: before MPI starts, on rank 0 alone, on every rank, while kernels are bound.
-PLACES = ("unknown key", "missing map", "taken", "unstable step")
+#: Too many ranks for the grid: the ranks and the words, then what the line has to say beside the counts that would do.
+TOO_MANY = (
+    (8, ("--set", "heat.shape=[2,2]"), ["2x2", "8 ranks", "4 ranks", "grid of"]),
+    (3, ("--set", "heat.shape=[2,2]"), ["2x2", "3 ranks", "2 ranks", "grid of"]),
+    (
+        8,
+        (*SMALL, "--set", "run.ranks=[8,1]", "--set", "time.steps_per_pass=3", "--set", "time.stepper=euler"),
+        ["8x8"],
+    ),
+)
+WOULD_DO = "these would do: "
+
+#: Where it is found out: before MPI starts, on rank 0 alone, on every rank while kernels are bound.
+PLACES = ("unknown flag", "unknown key", "unstable step")
+#: Also found out by rank 0 alone, but later, from files.
+LATER = ("missing map", "taken")
+
+#: Each list of words in a process of its own, which has already imported what they all need; MPI has not started.
+ONE_BY_ONE = """
+import json, os, sys, tempfile, time
+from pathlib import Path
+from mpsolve.apps import heat
+from mpsolve.driver import command, sweep
+from mpsolve.parallel import launch
+
+def in_a_child(words, out, error):
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    os.dup2(out.fileno(), 1)
+    os.dup2(error.fileno(), 2)
+    os._exit(launch.run(heat.main, words))
+
+def ended(words):
+    begin = time.monotonic()
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as error:
+        status = in_a_child(words, out, error)
+        error.seek(0)
+        tree = sorted(str(path) for path in Path(sys.argv[1]).rglob("*"))
+        return {"status": status, "error": error.read(), "seconds": time.monotonic() - begin, "tree": tree}
+
+print(json.dumps([ended(words) for words in json.loads(sys.argv[2])]))
+"""
 
 EVERY_CASE = """
 import json, sys
@@ -85,24 +126,33 @@ if comm.rank == 0:
 """
 
 
-@pytest.fixture
-def folder(tmp_path, write_map):
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
     """Return a directory with the files that the cases name."""
-    (tmp_path / "broken.toml").write_text('model = "heat"\n[heat\n')
+    folder = tmp_path_factory.mktemp("cases")
+    (folder / "broken.toml").write_text('model = "heat"\n[heat\n')
     land = np.full((8, 16), 30.0)
-    whole = write_map("cut.h5", LAT, LON, land_fraction=np.zeros((8, 16))).read_bytes()
-    (tmp_path / "cut.h5").write_bytes(whole[: len(whole) // 2])
-    with h5py.File(tmp_path / "other.h5", "w") as file:
+    write(folder / "whole.h5", land_fraction=np.zeros((8, 16)))
+    whole = (folder / "whole.h5").read_bytes()
+    (folder / "cut.h5").write_bytes(whole[: len(whole) // 2])
+    with h5py.File(folder / "other.h5", "w") as file:
         file["pressure"] = np.zeros((8, 16))
     hole = land.copy()
     hole[2, 5] = np.nan
-    write_map("nan.h5", LAT, LON, land_fraction=hole)
-    write_map("bright.h5", LAT, LON, land_fraction=land, albedo=np.full((8, 16), 2.0))
-    write_map("shape.h5", LAT, LON, land_fraction=land[:4])
+    write(folder / "nan.h5", land_fraction=hole)
+    write(folder / "bright.h5", land_fraction=land, albedo=np.full((8, 16), 2.0))
+    write(folder / "shape.h5", land_fraction=land[:4])
     for name in ("taken", "sweep/fp32"):
-        (tmp_path / name).mkdir(parents=True)
-        (tmp_path / name / "run.json").write_text("{}")
-    return tmp_path
+        (folder / name).mkdir(parents=True)
+        (folder / name / "run.json").write_text("{}")
+    return folder
+
+
+def write(path, **maps):
+    with h5py.File(path, "w") as file:
+        file["lat"], file["lon"] = LAT, LON
+        for name, values in maps.items():
+            file[name] = values
 
 
 def placed(words, folder):
@@ -119,65 +169,64 @@ def says(error, phrases):
     return [phrase for phrase in phrases if phrase not in error]
 
 
+@pytest.fixture(scope="module")
+def ends(plain, surroundings, quick, folder):
+    """Return how every case ended on one rank, and the tree of the folder before all of them."""
+    before = tree(folder)
+    all_words = [[*quick, *placed(words, folder)] for words, _ in CASES.values()]
+    run = plain("-c", ONE_BY_ONE, str(folder), json.dumps(all_words), timeout=100, environment=surroundings)
+    assert run.returncode == 0, run.stderr
+    return before, dict(zip(CASES, json.loads(run.stdout), strict=True))
+
+
+def is_one_line(status, error, phrases):
+    assert status == 2, error
+    assert error.startswith("mpsolve: error: ")
+    assert error.count("\n") == 1, error
+    assert says(error, phrases) == [], error
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_one_line_names_the_mistake_and_nothing_is_written(app, folder, case):
-    words, phrases = CASES[case]
-    before, begin = tree(folder), time.monotonic()
-    run = app(*placed(words, folder), out="", quick=True)
-    assert time.monotonic() - begin < 10
-    assert run.status == 2, run.error
-    assert run.error.startswith("mpsolve: error: ")
-    assert run.error.count("\n") == 1, run.error
-    assert says(run.error, phrases) == [], run.error
-    assert tree(folder) == before
+def test_one_line_names_the_mistake_and_nothing_is_written(ends, case):
+    before, ended = ends[0], ends[1][case]
+    is_one_line(ended["status"], ended["error"], CASES[case][1])
+    assert ended["seconds"] < 10
+    assert ended["tree"] == before
 
 
-@pytest.mark.parametrize("ranks", [3, 8])
-@pytest.mark.parametrize("case", PLACES)
+@pytest.mark.parametrize(
+    ("ranks", "case"), [*((3, case) for case in (*PLACES, *LATER)), *((8, case) for case in PLACES)]
+)
 def test_many_ranks_print_one_line(app, folder, ranks, case):
     words, phrases = CASES[case]
     before, begin = tree(folder), time.monotonic()
     run = app(*placed(words, folder), ranks=ranks, out="", quick=True)
     # Ten seconds where every rank has a core; here up to eight share two.
     assert time.monotonic() - begin < 10 * max(1, ranks / 2)
-    assert run.status == 2, run.error
-    assert run.error.startswith("mpsolve: error: ")
-    assert run.error.count("\n") == 1, run.error
-    assert says(run.error, phrases) == [], run.error
+    is_one_line(run.status, run.error, phrases)
     assert tree(folder) == before
 
 
 @pytest.mark.parametrize("ranks", [3, 8])
 def test_every_rank_agrees_on_every_mistake(mpirun, surroundings, folder, ranks):
+    cases = CASES | {
+        f"too many ranks {words}": (words, [*phrases, WOULD_DO]) for count, words, phrases in TOO_MANY if count == ranks
+    }
     before = tree(folder)
-    all_words = [placed((*words, "--set", "run.pictures=false"), folder) for words, _ in CASES.values()]
+    all_words = [placed((*words, "--set", "run.pictures=false"), folder) for words, _ in cases.values()]
     run = mpirun(ranks, "-c", EVERY_CASE, json.dumps(all_words), timeout=100, environment=surroundings)
     assert run.returncode == 0, run.stderr
-    for (case, (_, phrases)), lines in zip(CASES.items(), json.loads(run.stdout), strict=True):
+    for (case, (_, phrases)), lines in zip(cases.items(), json.loads(run.stdout), strict=True):
         assert len(lines) == ranks
         assert len(set(lines)) == 1, (case, lines)
         assert says(lines[0], phrases) == [], (case, lines[0])
     assert tree(folder) == before
 
 
-@pytest.mark.parametrize(
-    ("words", "ranks", "phrases"),
-    [
-        (("--set", "heat.shape=[2,2]"), 8, ["2x2", "8 ranks", "4 ranks", "grid of"]),
-        (("--set", "heat.shape=[2,2]"), 3, ["2x2", "3 ranks", "2 ranks", "grid of"]),
-        (
-            (*SMALL, "--set", "run.ranks=[8,1]", "--set", "time.steps_per_pass=3", "--set", "time.stepper=euler"),
-            8,
-            ["8x8"],
-        ),
-    ],
-)
-def test_more_ranks_than_the_grid_can_take_say_which_count_or_grid_would_do(app, words, ranks, phrases):
+def test_more_ranks_than_the_grid_can_take_is_one_line_that_says_which_count_or_grid_would_do(app):
+    ranks, words, phrases = TOO_MANY[1]
     run = app(*words, ranks=ranks, quick=True)
-    assert run.status == 2, run.error
-    assert run.error.count("\n") == 1, run.error
-    assert says(run.error, phrases) == [], run.error
-    assert "these would do: " in run.error
+    is_one_line(run.status, run.error, [*phrases, WOULD_DO])
     assert not run.directory.exists()
 
 
@@ -197,8 +246,9 @@ def test_the_largest_stable_diffusion_number_of_the_message_is_accepted(app):
 
 
 def test_a_run_directory_is_not_overwritten(app):
-    assert app(*SMALL, quick=True).status == 0
-    before = tree(app(*SMALL, quick=True).directory)
+    first = app(*SMALL, quick=True)
+    assert first.status == 0
+    before = tree(first.directory)
     again = app(*SMALL, quick=True)
     assert (again.status, again.error.count("\n")) == (2, 1)
     assert "already holds a run (run.json)" in again.error

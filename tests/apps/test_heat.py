@@ -1,5 +1,6 @@
 """The heat app in a box, as a user starts it: answers, records, exit status."""
 
+import itertools
 import json
 import math
 
@@ -11,30 +12,49 @@ BOX = ("--set", "heat.shape=[24,20]", "--set", "time.diffusion_number=50")
 EULER = ("--set", "heat.shape=[24,20]", "--set", "heat.problem=heat_sine", "--set", "time.stepper=euler")
 
 
+PROBLEMS = ("heat_sine", "heat_cosine", "heat_gaussian", "heat_walls", "heat_manufactured")
+CELLS = 16
+HALVED = (8, 16)
+
+
+@pytest.fixture(scope="module")
+def errors(run_several, quick, record_of, tmp_path_factory):
+    """Return the errors of all problems in 2 and 3 dimensions, and of the 3-D configuration, by name and number."""
+    folder, runs = tmp_path_factory.mktemp("errors"), {}
+    for problem, ndim in itertools.product(PROBLEMS, (2, 3)):
+        words = ("--set", f"heat.shape={[CELLS] * ndim}", "--set", f"heat.problem={problem}", "--precision", "fp32")
+        quarter = ("--set", "time.diffusion_number=0.25", "--set", "time.stepper=crank_nicolson")
+        runs[problem, ndim] = (*words, *quarter)
+    for cells in HALVED:
+        words = ("--set", f"heat.shape={[cells] * 3}", "--set", f"time.diffusion_number={cells**2 / 160}")
+        runs["configuration", cells] = ("--config", "configs/heat3d.toml", *words)
+    out = {key: folder / f"{key[0]}{key[1]}" for key in runs}
+    run_several(1, [(*quick, *words, "--out", str(out[key])) for key, words in runs.items()])
+    return {key: record_of(directory)["results"]["error_l2"] for key, directory in out.items()}
+
+
 @pytest.mark.parametrize("ndim", [2, 3])
-@pytest.mark.parametrize("problem", ["heat_sine", "heat_cosine", "heat_gaussian", "heat_walls", "heat_manufactured"])
-def test_every_problem_is_close_to_its_answer(app, record_of, problem, ndim):
-    cells = 16
-    shape = f"heat.shape={[cells] * ndim}"
-    words = ("--set", shape, "--set", f"heat.problem={problem}", "--set", "time.diffusion_number=0.25")
-    run = app(*words, "--set", "time.stepper=crank_nicolson", "--precision", "fp32", quick=True)
-    assert run.status == 0, run.error
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_every_problem_is_close_to_its_answer(errors, problem, ndim):
     # The rate of a mode with wavenumber k is wrong by k^2 h^2 / 12 of itself, over the time t = 4 steps h^2 / 4. The
     # Gaussian has wavenumbers of about 2 over its width of 0.05, the others pi; and every axis adds its share.
-    wavenumber, h = (2 / 0.05 if problem == "heat_gaussian" else math.pi), 1 / cells
+    wavenumber, h = (2 / 0.05 if problem == "heat_gaussian" else math.pi), 1 / CELLS
     rate = wavenumber**2 * min(1.0, wavenumber**2 * h**2 / 12)
-    assert record_of(run.directory)["results"]["error_l2"] < ndim * rate * h**2
+    assert errors[problem, ndim] < ndim * rate * h**2
 
 
-def test_halving_the_cells_of_the_three_dimensional_configuration_quarters_the_error(app, record_of):
-    errors = []
-    for cells in (8, 16):
-        words = ("--set", f"heat.shape={[cells] * 3}", "--set", f"time.diffusion_number={cells**2 / 160}")
-        run = app("--config", "configs/heat3d.toml", *words, out=f"{cells}", quick=True)
-        assert run.status == 0, run.error
-        errors.append(record_of(run.directory)["results"]["error_l2"])
+def test_halving_the_cells_of_the_three_dimensional_configuration_quarters_the_error(errors):
+    coarse, fine = (errors["configuration", cells] for cells in HALVED)
     # Same time step and end; the error of second order in space dominates, up to its next order (pi h)^2 / 12 < 2%.
-    assert math.log2(errors[0] / errors[1]) == pytest.approx(2, abs=0.1)
+    assert math.log2(coarse / fine) == pytest.approx(2, abs=0.1)
+
+
+@pytest.fixture(scope="module")
+def box(run_several, quick, tmp_path_factory):
+    """Return the run directory of the box on three ranks."""
+    directory = tmp_path_factory.mktemp("box") / "run"
+    run_several(3, [(*quick, *BOX, "--out", str(directory))])
+    return directory
 
 
 def test_a_format_that_fails_is_left_and_record_and_output_say_so(app, record_of):
@@ -67,9 +87,8 @@ def test_a_run_that_does_not_converge_ends_with_status_1_and_advice(app, record_
     assert (record["status"], record["results"]["converged"]) == ("failed", False)
 
 
-def test_the_record_has_every_standard_name_with_a_value_or_a_reason(app, record_of):
-    run = app(*BOX, ranks=3, quick=True)
-    record = record_of(run.directory)
+def test_the_record_has_every_standard_name_with_a_value_or_a_reason(box, record_of):
+    record = record_of(box)
     results, reasons = record["results"], record["reasons"]
     assert record["status"] == "ok"
     assert [place["rank"] for place in record["environment"]["ranks"]] == [0, 1, 2]
@@ -106,9 +125,8 @@ def test_every_step_and_refinement_has_a_row(app, record_of):
     assert sum(row["iterations"] for row in refinements) == results["iterations"]
 
 
-def test_fields_have_coordinates_and_units(app):
-    run = app(*BOX, quick=True)
-    with h5py.File(run.directory / "fields.h5") as file:
+def test_fields_have_coordinates_and_units(box):
+    with h5py.File(box / "fields.h5") as file:
         assert {name: file[name].attrs["units"] for name in file} == {"temperature": "K", "x": "m", "y": "m"}
         assert file["temperature"].shape == (24, 20)
         assert [axis[0].name for axis in file["temperature"].dims] == ["/x", "/y"]

@@ -12,6 +12,7 @@ from mpsolve.commands import doctor
 from mpsolve.commands.checks import machine, mpi, software
 from mpsolve.commands.checks.finding import Finding
 from mpsolve.errors import BackendUnavailable
+from mpsolve.gemm_probe import Measured
 
 
 def by_name(findings):
@@ -202,6 +203,23 @@ def test_no_backend_at_all_is_wrong(monkeypatch):
 
 def test_every_backend_of_the_folder_is_tried():
     assert [finding.name for finding in software.check_backends()] == list(lookup.names("backends"))
+
+
+def test_every_format_is_shown_with_the_products_that_are_chosen(monkeypatch):
+    measured = (Measured("mine", 2.125e11), Measured("other", 5e10), Measured("third", None, "it needs a card"))
+    monkeypatch.setattr(software.gemm_probe, "measure", lambda name, threads: measured)
+    found = by_name(software.check_gemm())
+    assert set(found) == set(lookup.names("formats"))
+    assert found["bf16"].text == "mine 212 (other 50; third no: it needs a card)"
+    assert found["bf16"].works
+
+
+def test_products_are_shown_without_numba_and_mkl(monkeypatch):
+    monkeypatch.setattr(software.lookup, "names", lambda folder: ("emulated",) if folder == "gemm" else ("fp32",))
+    software.gemm_probe.measure.cache_clear()
+    (finding,) = software.check_gemm()
+    software.gemm_probe.measure.cache_clear()
+    assert finding.text.startswith("emulated ") and "(" not in finding.text
 
 
 @pytest.mark.launches

@@ -1,9 +1,13 @@
 """What is special to MKL's products: exact integers, and a library that is missing or wrong."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
-from mpsolve.errors import BackendUnavailable
+from mpsolve.errors import BackendUnavailable, FormatError
 from mpsolve.gemm import mkl
 from mpsolve.precision import get_format
 
@@ -16,15 +20,43 @@ def library():
         pytest.skip(str(problem))
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 7, 9), (64, 33, 17), (3, 0, 4)])
-@pytest.mark.usefixtures("library")
-def test_products_of_integers_are_exact(shape):
-    m, k, n = shape
-    rng = np.random.default_rng(0)
-    left, right = rng.integers(0, 256, (m, k)).astype(np.uint8), rng.integers(-128, 128, (k, n)).astype(np.int8)
-    # Some processors add pairs of products with saturation, which small factors do not reach.
-    left //= 2
-    assert np.array_equal(mkl.integer_product(left, right), left.astype(np.int64) @ right.astype(np.int64))
+@pytest.fixture
+def integers(library):
+    """Return the function that multiplies integers, or skip where MKL gets them wrong."""
+    if not mkl._integers_are_right(library):
+        pytest.skip("this processor adds pairs of products with saturation")
+    return mkl.integer_product
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("signed", ["left", "right"])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 7, 9), (64, 33, 17), (3, 0, 4), (0, 3, 4), (131, 257, 70)])
+def test_products_of_integers_are_exact(integers, shape, signed, threads):
+    (m, k, n), rng = shape, np.random.default_rng(0)
+    kinds = (np.int8, np.uint8) if signed == "left" else (np.uint8, np.int8)
+    # Parts of larger matrices, so that their rows are apart.
+    left, right = (
+        rng.integers(np.iinfo(kind).min, np.iinfo(kind).max + 1, (rows + 1, columns + 3)).astype(kind)[1:, 2:-1]
+        for (rows, columns), kind in zip(((m, k), (k, n)), kinds, strict=True)
+    )
+    assert np.array_equal(integers(left, right, threads), left.astype(np.int64) @ right.astype(np.int64))
+
+
+def test_integers_of_one_sign_are_refused(integers):
+    with pytest.raises(FormatError, match="one int8 and one uint8"):
+        integers(np.ones((2, 2), np.int8), np.ones((2, 2), np.int8))
+
+
+def test_wrong_integers_are_found_before_they_are_used(library, monkeypatch):
+    monkeypatch.setattr(mkl, "_integers_are_right", lambda library: False)
+    with pytest.raises(BackendUnavailable, match="s8u8s32"):
+        mkl.integer_product(np.ones((2, 2), np.int8), np.ones((2, 2), np.uint8))
+
+
+def test_the_wide_interface_of_the_library_gives_the_same_products(library):
+    code = "from mpsolve.gemm import mkl; from mpsolve.precision import get_format; mkl.create(get_format('bf16'))"
+    environment = {**os.environ, "MKL_INTERFACE_LAYER": "ILP64"}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60)
 
 
 def test_a_missing_library_names_the_extra(monkeypatch):

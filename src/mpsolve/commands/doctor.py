@@ -24,6 +24,7 @@ def run(_: argparse.Namespace) -> int:
         "MPI": mpi.check_mpi,
         "backends": software.check_backends,
         "number formats in hardware": machine.check_formats,
+        "matrix products, GFLOP/s on one core": software.check_gemm,
         "machine": machine.check_machine,
         "packages": software.check_packages,
         "energy meters": software.check_energy,

@@ -16,17 +16,20 @@ METRICS = (
     "refinements",
     "stagnant_cells",
     "backward_error",
+    "hpl_mxp_residual",
+    "condition",
     "error_l2",
     "error_linf",
     "rounding_error",
     "time_s",
     "unknowns_per_s",
+    "lu_flops_per_s",
     "speedup",
 )
 """Rows of the table before the energy, in order; ``speedup`` is the baseline's time over the run's."""
 
-OPTIONAL = ("format", "escalations", "stagnant_cells")
-"""Rows that are left out where no run has them: the format a solve ended in, how often it climbed, what was lost."""
+OPTIONAL = ("format", "escalations", "stagnant_cells", "hpl_mxp_residual", "condition", "lu_flops_per_s")
+"""Rows that are left out where no run has them: what only some kinds of solves have."""
 
 
 def collect(runs: Sequence[RunSummary], baseline: int = 0) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:

@@ -16,8 +16,10 @@ from mpsolve.kernels.flat import flat
 
 FORMATS = ("fp64", "fp32", "tf32", "bf16", "fp16", "fp8_e4m3", "fp8_e5m2")
 
-#: Inner size of one pass over C: packed strips of both operands then share the first-level cache.
-INNER = {"bf16": 512, "fp32": 256, "fp64": 192}
+#: Inner size of one pass over C: a strip of R then stays in the second-level cache, beside a part of L.
+INNER = {"bf16": 512, "fp32": 512, "fp64": 256}
+#: Bytes of a cache line.
+LINE = 64
 #: Fewest flops, or numbers to pack, of a share of the work; and shares for each thread.
 FLOPS_PER_SHARE, SHARES = 1 << 22, 4
 
@@ -42,10 +44,11 @@ class Operand:
 
 
 class Avx512Gemm(Gemm):
-    """Packed operands and register tiles of 6 x 64 FP32 sums.
+    """Packed operands and register tiles of 6 x 64 FP32 or 6 x 32 FP64 sums.
 
-    8-bit formats are exact in BF16, and FP16 is exact in FP32, which is what their products are computed in. The
-    dot-product instruction takes subnormal BF16 operands for zeros; without it BF16 is computed in FP32.
+    8-bit formats are decoded to BF16 and FP16 to FP32 while they are packed, which is exact. The dot-product
+    instruction of BF16 takes subnormal BF16 operands for zeros and makes subnormal sums zeros; numbers of the 8-bit
+    formats, their subnormals included, are normal in BF16. Without the instruction both are computed in FP32.
     """
 
     name, copies = "avx512", True
@@ -57,38 +60,30 @@ class Avx512Gemm(Gemm):
         self.kind = kind
         self._word, _, lanes = tile_product.KINDS[kind]
         self._rows, self._columns = register_tile.ROWS, register_tile.VECTORS * lanes
-        self._pack_left, self._pack_right = tile_product.pack_left(kind), tile_product.pack_right(kind)
+        self._pack_left = tile_product.pack_left(kind, format)
+        self._pack_right = tile_product.pack_right(kind, format)
         self._product, self._cached_bytes = tile_product.product(kind), tile_product.CACHED_BYTES
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def left(self, values: NDArray[Any]) -> Operand:
         """Pack; see `Gemm.left`."""
         rows, inner = values.shape
-        words = self._numbers(values)
-        if self.kind == "bf16":
-            # Pairs along a row are words already; an odd row gets a zero for a partner.
-            padded = words if inner % 2 == 0 else np.pad(words, ((0, 0), (0, 1)))
-            words = _as_pairs(padded)
-        groups, parts = -(-rows // self._rows), []
-        for first, steps in self._passes(inner):
-            packed = np.empty(groups * self._rows * steps, self._word)
-            fixed = (packed, *flat(words), rows, first, steps)
-            self._share(self._pack_left, fixed, groups, rows * inner)
-            parts.append((packed, steps))
-        return Operand(rows, inner, tuple(parts))
+        return self._packed(self._pack_left, values, rows, inner, self._rows)
 
     def right(self, values: NDArray[Any]) -> Operand:
         """Pack; see `Gemm.right`."""
         inner, columns = values.shape
-        numbers = self._numbers(values)
-        strips, parts = -(-columns // self._columns), []
+        return self._packed(self._pack_right, values, columns, inner, self._columns)
+
+    def _packed(self, kernel: Callable, values: NDArray[Any], length: int, inner: int, height: int) -> Operand:
+        """Pack strips of ``height`` rows or columns, for one pass after the other."""
+        array, distance = flat(_with_contiguous_rows(values))
+        strips, parts = -(-length // height), []
         for first, steps in self._passes(inner):
-            packed = _aligned(strips * self._columns * steps, self._word)
-            rows = (inner,) if self.kind == "bf16" else ()
-            fixed = (packed, *flat(numbers), columns, *rows, first, steps)
-            self._share(self._pack_right, fixed, strips, columns * inner)
+            packed = _aligned(strips * height * steps, np.dtype(self._word))
+            self._share(kernel, (packed, array, distance, length, inner, first, steps), strips, values.size)
             parts.append((packed, steps))
-        return Operand(columns, inner, tuple(parts))
+        return Operand(length, inner, tuple(parts))
 
     def subtract(self, c: NDArray[Any], left: Any, right: Any, scale: float = 1.0) -> None:
         """Multiply and subtract; see `Gemm.subtract`."""
@@ -104,12 +99,16 @@ class Avx512Gemm(Gemm):
         if c.size == 0:
             return
         array, distance = flat(c)
-        strips = -(-right.length // self._columns)
+        groups, strips = -(-left.length // self._rows), -(-right.length // self._columns)
         for (packed_left, steps), (packed_right, _) in zip(left.parts, right.parts, strict=True):
             group_bytes = self._rows * steps * packed_left.itemsize
             cached = max(1, self._cached_bytes // group_bytes)
             fixed = array, distance, left.length, right.length, packed_left, packed_right, steps, c.dtype.type(factor)
-            self._share(self._product, (*fixed, keep, cached), strips, 2 * c.size * left.inner)
+            work = 2 * c.size * steps
+            if strips >= SHARES * self.threads:
+                self._share(self._product, (*fixed, keep, cached, 0, groups), strips, work)
+            else:
+                self._share(self._product, (*fixed, keep, cached), groups, work, (0, strips))
             keep = True
 
     def _passes(self, inner: int) -> Iterator[tuple[int, int]]:
@@ -121,51 +120,35 @@ class Avx512Gemm(Gemm):
         for first, stop in zip(cuts, cuts[1:], strict=False):
             yield first, stop - first
 
-    def _numbers(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return an operand in what the tile multiplies: BF16 words, FP32 or FP64."""
-        if self.format.itemsize == 1:
-            return _table(self.format, self.kind)[values]
-        if self.format.name == "bf16" and self.kind == "bf16":
-            return values if values.strides[1] == values.itemsize else np.ascontiguousarray(values)
-        if self.format.compute == self.format.storage:
-            return values if values.strides[1] == values.itemsize else np.ascontiguousarray(values)
-        return self.format.decode(values)
+    def _share(self, kernel: Callable, fixed: tuple, count: int, work: int, rest: tuple = ()) -> None:
+        """Run a kernel on ``count`` groups or strips, cut into shares if there is enough to do.
 
-    def _share(self, kernel: Callable, fixed: tuple, count: int, work: int) -> None:
-        """Run a kernel on ``count`` groups or strips, cut into a share for each thread that has enough to do."""
+        The bounds of a share stand between the ``fixed`` arguments of the kernel and the ``rest``.
+        """
         if self._pool is None or work < 2 * FLOPS_PER_SHARE or count < 2:
-            kernel(*fixed, 0, count)
+            kernel(*fixed, 0, count, *rest)
             return
         # More shares than threads: a thread that others disturb then does fewer of them.
         shares = min(SHARES * self.threads, work // FLOPS_PER_SHARE, count)
         cuts = [count * part // shares for part in range(shares + 1)]
-        for future in [self._pool.submit(kernel, *fixed, lo, hi) for lo, hi in zip(cuts, cuts[1:], strict=False)]:
+        bounds = zip(cuts, cuts[1:], strict=False)
+        for future in [self._pool.submit(kernel, *fixed, lo, hi, *rest) for lo, hi in bounds]:
             future.result()
 
 
-def _as_pairs(words: NDArray[np.uint16]) -> NDArray[np.uint32]:
-    """Return 16-bit words of even rows as pairs, without a copy if the rows allow it."""
-    if words.size and words.strides[0] % 4:
-        words = np.ascontiguousarray(words)
-    return words.view(np.uint32)
+def _with_contiguous_rows(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the operand itself if it can be packed from where it lies: rows one after the other, not backwards."""
+    rows, columns = values.shape
+    along = columns <= 1 or values.strides[1] == values.itemsize
+    apart = rows <= 1 or values.strides[0] >= columns * values.itemsize
+    return values if along and apart else np.ascontiguousarray(values)
 
 
-def _aligned(count: int, word: str) -> NDArray[Any]:
-    """Return an array that starts on a cache line, as the tile's loads expect."""
-    from mpsolve.field import aligned_zeros
-
-    return aligned_zeros((count,), np.dtype(word))
-
-
-@cache
-def _table(format: Format, kind: str) -> NDArray[Any]:
-    """Return what each pattern of an 8-bit format is as a BF16 word or an FP32 number."""
-    numbers = format.decode(np.arange(256, dtype=np.uint8).view(format.storage))
-    if kind == "bf16":
-        from mpsolve.precision import get_format
-
-        numbers = get_format("bf16").encode(numbers)
-    return numbers
+def _aligned(count: int, word: np.dtype[Any]) -> NDArray[Any]:
+    """Return an array that starts on a cache line, as the tile's loads expect; packing writes all of it."""
+    raw = np.empty(count * word.itemsize + LINE, np.uint8)
+    start = -raw.ctypes.data % LINE
+    return raw[start : start + count * word.itemsize].view(word)
 
 
 @cache

@@ -85,7 +85,7 @@ def tile_function(kind: str):
 
     ``tile(c, c_at, distance, left, left_at, right, right_at, steps, factor, keep)`` computes ``c = keep * c + factor *
     left @ right`` on the tile that starts at flat index ``c_at``; the arrays are handles of `memory.bare`. ``keep`` is
-    1 or 0, and at 0 the old values of c do not count.
+    1 or 0, and at 0 the old values of c do not count. The lines of the tile below are requested, as it is usually next.
 
     Parameters
     ----------
@@ -108,11 +108,10 @@ def tile_function(kind: str):
 
 def _emit_tile(arithmetic, builder, c, c_at, distance, left, left_at, right, right_at, steps, factor, keep):
     places = _places(arithmetic, builder, c, c_at, distance)
-    for row in places:
-        for place in row:
-            _emit_prefetch(builder, place)
+    below = builder.gep(memory.address(builder, c, [c_at]), [builder.mul(distance, distance.type(ROWS))])
     left, right = (memory.address(builder, handle, [at]) for handle, at in ((left, left_at), (right, right_at)))
-    sums = _emit_loop(arithmetic, builder, left, right, steps)
+    request = _Requests(arithmetic, builder, below, distance)
+    sums = _emit_loop(arithmetic, builder, left, right, steps, request)
     _emit_update(arithmetic, builder, places, sums, factor, keep)
 
 
@@ -126,6 +125,27 @@ def _places(arithmetic, builder, c, c_at, distance):
     return rows
 
 
+class _Requests:
+    """Requests for the lines of a tile, spread over the rounds of the loop.
+
+    All at once, and for the tile at hand, they fill the queue of missing lines, for which the operands then wait: at an
+    inner size of 128 that cost 7% of the time, at 512 2%.
+    """
+
+    def __init__(self, arithmetic, builder, start, distance) -> None:
+        self.arithmetic, self.builder, self.start, self.distance = arithmetic, builder, start, distance
+
+    def emit(self, index) -> None:
+        """Emit the requests of one round: for half a row, and again for the last one in the rounds that follow."""
+        builder, last = self.builder, index.type(2 * ROWS - 1)
+        half = builder.select(builder.icmp_signed("<", index, last), index, last)
+        row, odd = builder.lshr(half, index.type(1)), builder.and_(half, index.type(1))
+        first = builder.mul(odd, index.type(VECTORS // 2 * self.arithmetic.lanes))
+        start = builder.gep(self.start, [builder.add(builder.mul(row, self.distance), first)])
+        for vector in range(VECTORS // 2):
+            _emit_prefetch(builder, builder.gep(start, [_INT64(vector * self.arithmetic.lanes)]))
+
+
 def _emit_prefetch(builder, place):
     byte = ir.IntType(8).as_pointer()
     signature = ir.FunctionType(ir.VoidType(), [byte, _INT32, _INT32, _INT32])
@@ -133,17 +153,17 @@ def _emit_prefetch(builder, place):
     builder.call(function, [builder.bitcast(place, byte), _INT32(0), _INT32(3), _INT32(1)])
 
 
-def _emit_loop(arithmetic, builder, left, right, steps):
+def _emit_loop(arithmetic, builder, left, right, steps, requests):
     """Emit the loop over the inner dimension, `UNROLLED` steps at a time and then one at a time; return the sums."""
     zero = ir.Constant(arithmetic.vector, [0.0] * arithmetic.lanes)
     sums = [zero] * (ROWS * VECTORS)
     several = builder.sdiv(steps, steps.type(UNROLLED))
-    left, right, sums = _emit_counted(arithmetic, builder, left, right, sums, several, UNROLLED)
+    left, right, sums = _emit_counted(arithmetic, builder, left, right, sums, several, UNROLLED, requests)
     rest = builder.srem(steps, steps.type(UNROLLED))
-    return _emit_counted(arithmetic, builder, left, right, sums, rest, 1)[2]
+    return _emit_counted(arithmetic, builder, left, right, sums, rest, 1, None)[2]
 
 
-def _emit_counted(arithmetic, builder, left, right, sums, count, unrolled):
+def _emit_counted(arithmetic, builder, left, right, sums, count, unrolled, requests):
     """Emit a loop of ``count`` rounds; the addresses and the sums are carried from one to the next."""
     before = builder.block
     head, body, end = (builder.append_basic_block(name) for name in ("head", "body", "end"))
@@ -157,6 +177,8 @@ def _emit_counted(arithmetic, builder, left, right, sums, count, unrolled):
     index, left, right, *sums = carried
     builder.cbranch(builder.icmp_signed("<", index, count), body, end)
     builder.position_at_end(body)
+    if requests is not None:
+        requests.emit(index)
     after = _emit_steps(arithmetic, builder, left, right, sums, unrolled)
     after = [builder.add(index, index.type(1)), *after]
     for phi, value in zip(carried, after, strict=True):

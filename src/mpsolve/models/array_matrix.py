@@ -42,7 +42,10 @@ def real_array(name: str, array: ArrayLike | None) -> NDArray:
     FormatError
         If it is complex, wider than FP64, or holds no numbers.
     """
-    given = np.asarray(array)
+    try:
+        given = np.asarray(array)
+    except ValueError:
+        raise FormatError(f"{name} has rows of several lengths; give an array of float64") from None
     if given.dtype.kind not in "fiub" or given.dtype.itemsize > 8:
         raise FormatError(f"{name} holds {given.dtype} values; give float64 (float32 and integers are converted)")
     return given

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from mpsolve import lookup
+from mpsolve import gemm_probe, lookup
 from mpsolve.commands.checks.finding import Finding
 from mpsolve.commands.checks.mpi import run_limited
 from mpsolve.energy.window import all_meters
@@ -39,6 +39,11 @@ def check_backends() -> list[Finding]:
     return [*findings, Finding("any", "no backend works", False, advice, essential=True)]
 
 
+def check_gemm() -> list[Finding]:
+    """Time the products of each format on one core: the entry of gemm that is chosen, and the others."""
+    return [_check_products(name) for name in lookup.names("formats")]
+
+
 def check_energy(root: str | Path = "/") -> list[Finding]:
     """Try each energy meter."""
     findings = []
@@ -47,6 +52,18 @@ def check_energy(root: str | Path = "/") -> list[Finding]:
         text = reason or ", ".join(counter.label for counter in meter.read())
         findings.append(Finding(meter.name, text, works=not reason))
     return findings
+
+
+def _check_products(format_name: str) -> Finding:
+    best, *others = gemm_probe.measure(format_name, 1)
+    rest = "; ".join(_rate_or_reason(other) for other in others)
+    return Finding(format_name, f"{_rate_or_reason(best)} ({rest})" if rest else _rate_or_reason(best))
+
+
+def _rate_or_reason(entry: gemm_probe.Measured) -> str:
+    if entry.flops_per_s is None:
+        return f"{entry.name} no: {entry.reason}"
+    return f"{entry.name} {entry.flops_per_s / 1e9:.3g}"
 
 
 def _check_required(name: str, python: str) -> Finding:

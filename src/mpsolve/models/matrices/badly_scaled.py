@@ -1,27 +1,35 @@
 """A random matrix in units that do not fit: rows and columns multiplied by powers of two over many orders."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mpsolve.models.matrices import random_uniform
-from mpsolve.models.matrices.base import FormulaMatrix, Matrix
+from mpsolve.models.matrices.base import Matrix, ScaledMatrix
 
 OPTIONS = ("seed",)
 
 #: Exponents reach from minus this to this.
 RANGE = 40
+#: Steps from one exponent to the next of rows and of columns; they are prime to the number of exponents, 81.
+ROW_STEP, COLUMN_STEP = 37, 53
 
 
 def create(n: int, condition: float = 0.0, seed: int = 0) -> Matrix:
-    """Return ``2^p_i r_ij 2^q_j`` with exponents that look random; scaling by powers of two undoes them exactly."""
-    random = random_uniform.create(n, 0.0, seed)
+    """Return ``2^p_i r_ij 2^q_j``, r uniform random, p and q whole numbers from -40 to 40 that look random.
 
-    def formula(i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        rows, columns = slice(int(i[0, 0]), int(i[-1, 0]) + 1), slice(int(j[0, 0]), int(j[0, -1]) + 1)
-        return np.exp2(_exponents(i, 37) + _exponents(j, 53)) * random.block(rows, columns)
+    Scaling by powers of two undoes them exactly, and nothing else is wrong with the matrix.
 
-    return FormulaMatrix(n, formula)
+    Parameters
+    ----------
+    n : int
+        Size.
+    condition : float
+        Ignored.
+    seed : int
+        Of the random numbers.
+    """
+    return ScaledMatrix(random_uniform.create(n, 0.0, seed), _powers(n, ROW_STEP), _powers(n, COLUMN_STEP))
 
 
-def _exponents(index: np.ndarray, stride: int) -> np.ndarray:
-    """Return whole numbers from -`RANGE` to `RANGE`; the stride is prime to their number, 81."""
-    return (index * stride % (2 * RANGE + 1) - RANGE).astype(np.float64)
+def _powers(n: int, step: int) -> NDArray[np.float64]:
+    return np.ldexp(1.0, np.arange(n) * step % (2 * RANGE + 1) - RANGE)

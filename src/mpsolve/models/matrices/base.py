@@ -1,5 +1,6 @@
 """The contract of a matrix: any block of it in FP64, on demand, on any rank."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mpsolve.errors import FormatError, ShapeError
+from mpsolve.errors import ConfigError, FormatError, ShapeError
 
 #: Takes row indices of shape (m, 1) and column indices of shape (1, k), and returns the (m, k) entries.
 Formula = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[Any]]
@@ -17,7 +18,8 @@ class Matrix(ABC):
     """A square matrix of which any rank can get any block, whether it is computed or read from a file.
 
     An entry of this folder is a module with ``create(n, condition, seed)``, which returns a `Matrix`; ``condition`` and
-    ``seed`` are ignored where ``OPTIONS``, a tuple of their names, does not list them.
+    ``seed`` are ignored where ``OPTIONS``, a tuple of their names, does not list them; a condition of 0 stands for the
+    default of the matrix. The entries do not depend on the blocks that are asked for, and threads may ask at once.
 
     Attributes
     ----------
@@ -62,7 +64,17 @@ class Matrix(ABC):
         """
 
     def fill(self, rows: slice, columns: slice, out: NDArray[Any]) -> None:
-        """Write a block to an array of its shape, rounded to the array's type (local)."""
+        """Write a block to an array of its shape, rounded to nearest in the array's type (local).
+
+        An entry of this folder that computes its entries may write them without storing them in FP64 first.
+
+        Parameters
+        ----------
+        rows, columns : slice
+            As for `block`.
+        out : ndarray of float32 or float64, shape (rows, columns)
+            May be a part of a larger array.
+        """
         with np.errstate(over="ignore"):
             out[...] = self.block(rows, columns)
 
@@ -126,3 +138,40 @@ class FormulaMatrix(Matrix):
                 f"the function of the entries returned shape {values.shape} for {i.size} rows and {j.size} columns"
             ) from None
         return whole.astype(np.float64)
+
+
+class ScaledMatrix(Matrix):
+    """Another matrix whose rows and columns are multiplied by factors.
+
+    Parameters
+    ----------
+    matrix : Matrix
+        The other one.
+    rows, columns : ndarray of float64, shape (n,)
+        The factors.
+    """
+
+    def __init__(self, matrix: Matrix, rows: NDArray[np.float64], columns: NDArray[np.float64]) -> None:
+        self.n, self.matrix, self.rows, self.columns = matrix.n, matrix, rows, columns
+
+    def block(self, rows: slice, columns: slice) -> NDArray[np.float64]:
+        """Return a scaled block; see `Matrix.block`."""
+        return self.matrix.block(rows, columns) * self.rows[rows, None] * self.columns[columns]
+
+
+def condition_or(default: float, condition: float) -> float:
+    """Return the condition number that was asked for, or the default where it is 0.
+
+    Raises
+    ------
+    ConfigError
+        If no matrix has that condition number.
+
+    Examples
+    --------
+    >>> condition_or(1e3, 0.0)
+    1000.0
+    """
+    if condition and not 1.0 <= condition < math.inf:
+        raise ConfigError(f"a condition number of {condition:g} is not possible; give a finite number from 1, or 0")
+    return condition or default

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mpsolve.models.matrices import random_uniform
-from mpsolve.models.matrices.base import FormulaMatrix, Matrix
+from mpsolve.models.matrices.base import Matrix, ScaledMatrix, condition_or
 
 OPTIONS = ("condition", "seed")
 
@@ -18,15 +18,16 @@ def create(n: int, condition: float = 0.0, seed: int = 0) -> Matrix:
     n : int
         Size.
     condition : float
-        Ratio of the entries in the first corner and in the last; 0: `DEFAULT_CONDITION`.
+        Ratio of the scale in the first corner and in the last, which the condition number is at least about; 0:
+        `DEFAULT_CONDITION`.
     seed : int
         Of the random numbers.
+
+    Raises
+    ------
+    ConfigError
+        If the ratio is below 1 or infinite.
     """
-    random = random_uniform.create(n, 0.0, seed)
-    exponent = -np.log2(condition or DEFAULT_CONDITION) / max(2 * n - 2, 1)
-    return FormulaMatrix(n, lambda i, j: np.exp2(exponent * (i + j)) * random.block(_slice(i), _slice(j)))
-
-
-def _slice(indices: np.ndarray) -> slice:
-    flat = indices.reshape(-1)
-    return slice(int(flat[0]), int(flat[-1]) + 1) if len(flat) else slice(0, 0)
+    exponent = -np.log2(condition_or(DEFAULT_CONDITION, condition)) / max(2 * n - 2, 1)
+    scale = np.exp2(exponent * np.arange(n))
+    return ScaledMatrix(random_uniform.create(n, 0.0, seed), scale, scale)

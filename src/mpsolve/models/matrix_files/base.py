@@ -2,18 +2,27 @@
 
 A reader is a module with ``SUFFIXES``, ``SHARED`` (whether every rank can read its own blocks from the file), and two
 functions: ``open_matrix(path, dataset)`` returns a `Matrix`, ``read_vectors(path, dataset)`` an array of shape (n,) or
-(n, k). ``dataset`` names what to read in files that hold several things, and is empty otherwise. Both check what the
-header claims against the file before memory is taken, and raise `FileError`, `ShapeError` or `FormatError`.
+(n, k), in FP64. ``dataset`` names what to read in files that hold several things, and is empty otherwise. Both check
+what the header claims against the file before memory is taken, and raise `FileError`, `ShapeError`, `FormatError` or
+`UnknownNameError`. Where a matrix and its right-hand side may lie in one file, ``holds_vectors(path)`` tells whether
+they do. NaN and infinity are read as they are; who uses the numbers checks them.
 """
 
+import math
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mpsolve import lookup
 from mpsolve.errors import FileError, FormatError, ShapeError
+from mpsolve.parallel.alone import Alone
+from mpsolve.parallel.memory import check_memory
+
+if TYPE_CHECKING:
+    from mpi4py.MPI import Intracomm
 
 FOLDER = "models.matrix_files"
 
@@ -60,6 +69,16 @@ def check_vectors(path: Path, shape: tuple[int, ...]) -> None:
     """Refuse what is neither a vector nor a few of them side by side."""
     if len(shape) not in (1, 2) or min(shape) < 1:
         raise ShapeError(f"the right-hand side in {path} has shape {tuple(shape)}; it must be (n,) or (n, k)")
+
+
+def check_room(path: Path, shape: tuple[int, ...]) -> None:
+    """Refuse numbers that do not fit into memory in FP64: a small file may claim very many (local)."""
+    check_memory(cast("Intracomm", Alone()), 8 * math.prod(map(int, shape)), f"what {path} claims to hold")
+
+
+def first_line(problem: Exception) -> str:
+    """Return the first line of what another library says about a file."""
+    return next(iter(str(problem).splitlines()), type(problem).__name__)
 
 
 def as_vectors(values: NDArray) -> NDArray[np.float64]:

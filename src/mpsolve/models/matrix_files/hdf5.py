@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mpsolve.errors import FileError, UnknownNameError
 from mpsolve.models.matrices.base import Matrix
-from mpsolve.models.matrix_files.base import as_vectors, check_kind, check_square, check_vectors
+from mpsolve.models.matrix_files.base import as_vectors, check_kind, check_room, check_square, check_vectors, first_line
 
 SUFFIXES = (".h5", ".hdf5")
 SHARED = True
@@ -31,9 +31,7 @@ class Hdf5Matrix(Matrix):
     def __init__(self, path: Path, name: str) -> None:
         self.path, self.name = path, name
         self._file = h5py.File(path, "r")
-        dataset = self._file[name]
-        assert isinstance(dataset, h5py.Dataset)
-        self._dataset = dataset
+        self._dataset = dataset = _dataset(path, self._file, name)
         check_kind(path, dataset.dtype)
         self.n = check_square(path, dataset.shape)
         _check_storage(path, dataset)
@@ -49,30 +47,29 @@ class Hdf5Matrix(Matrix):
         try:
             return self._dataset[rows, columns].astype(np.float64, copy=False)
         except (OSError, RuntimeError) as problem:
-            raise FileError(f"{self.path} is damaged in {self.name!r}: {str(problem).splitlines()[0]}") from None
+            raise FileError(f"{self.path} is damaged in {self.name!r}: {first_line(problem)}") from None
 
 
 def open_matrix(path: Path, dataset: str = "") -> Matrix:
     """Open a matrix; see `mpsolve.models.matrix_files.base`."""
     try:
         return Hdf5Matrix(path, dataset or _guess(path, MATRIX_NAMES, 2))
-    except (OSError, RuntimeError, KeyError) as problem:
-        raise _damaged(path, dataset, problem) from None
+    except (OSError, RuntimeError) as problem:
+        raise _damaged(path, problem) from None
 
 
 def read_vectors(path: Path, dataset: str = "") -> NDArray[np.float64]:
     """Read right-hand sides; see `mpsolve.models.matrix_files.base`."""
     try:
         with h5py.File(path, "r") as file:
-            found = file[dataset or _guess(path, VECTOR_NAMES, 0)]
-            if not isinstance(found, h5py.Dataset):
-                raise UnknownNameError("dataset", dataset, _names(path))
+            found = _dataset(path, file, dataset or _guess(path, VECTOR_NAMES, 0))
             check_kind(path, found.dtype)
             check_vectors(path, found.shape)
             _check_storage(path, found)
+            check_room(path, found.shape)
             return as_vectors(found[()])
-    except (OSError, RuntimeError, KeyError) as problem:
-        raise _damaged(path, dataset, problem) from None
+    except (OSError, RuntimeError) as problem:
+        raise _damaged(path, problem) from None
 
 
 def holds_vectors(path: Path) -> bool:
@@ -107,15 +104,26 @@ def _guess(path: Path, names: tuple[str, ...], dimensions: int) -> str:
     )
 
 
+def _dataset(path: Path, file: h5py.File, name: str) -> h5py.Dataset:
+    """Return a dataset by its name."""
+    try:
+        found = file[name]
+    except (KeyError, ValueError):
+        found = None
+    if not isinstance(found, h5py.Dataset) or found.shape is None:
+        raise UnknownNameError(f"dataset in {path}", name, _names(path))
+    return found
+
+
 def _check_storage(path: Path, dataset: h5py.Dataset) -> None:
     """Refuse a dataset of which only the header is there: HDF5 would read zeros."""
+    if dataset.is_virtual or dataset.external:
+        raise FileError(f"{path} keeps {dataset.name!r} in other files, which are not followed; copy it into one file")
     if dataset.chunks is None and dataset.id.get_storage_size() < dataset.nbytes:
         raise FileError(
             f"{path} claims {dataset.nbytes} bytes in {dataset.name!r}, but holds {dataset.id.get_storage_size()}"
         )
 
 
-def _damaged(path: Path, dataset: str, problem: Exception) -> Exception:
-    if isinstance(problem, KeyError) and dataset:
-        return UnknownNameError(f"dataset in {path}", dataset, _names(path))
-    return FileError(f"{path} is damaged or no HDF5 file: {str(problem).splitlines()[0]}")
+def _damaged(path: Path, problem: Exception) -> FileError:
+    return FileError(f"{path} is damaged or no HDF5 file: {first_line(problem)}")
