@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Numbers of the header: scale, growth, and the first column without a pivot (-1: none).
 HEADER = 3
+#: Bytes before the block, where no row exchanges go with it: the header, up to a cache line.
+HEADER_BYTES = ALIGNMENT
 
 
 class Message:

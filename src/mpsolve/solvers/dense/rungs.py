@@ -37,6 +37,13 @@ class Factory:
     observe : callable
         Called with (finished steps, steps) during a factorisation.
 
+    Raises
+    ------
+    SingularMatrixError
+        If a row or a column holds only zeros.
+    FormatError
+        If entries overflow in FP32 and scaling is forbidden.
+
     Attributes
     ----------
     pivoting : bool
@@ -63,6 +70,7 @@ class Factory:
         self._local: NDArray[Any] = np.empty((0, 0), np.float32)
         self._refuse_empty_lines()
         self.scaling = operator.scaling(options.equilibrate)
+        self._refuse_overflow()
 
     def _refuse_empty_lines(self) -> None:
         sizes = self.operator.sizes
@@ -89,8 +97,6 @@ class Factory:
         ------
         SingularMatrixError
             If even FP64 with partial pivoting finds a column of exact zeros.
-        FormatError
-            If entries overflow in FP32 and equilibration is forbidden.
         """
         operator = self.operator
         arithmetic = Arithmetic(operator.comm, operator.backend, get_format(name), self.options.gemm)
@@ -133,7 +139,8 @@ class Factory:
         factorisation = Factorisation(
             operator.layout,
             self._local,
-            self._largest(arithmetic),
+            # Scaling by powers of two brings it to between 1/2 and 1.
+            operator.sizes.largest if self.scaling is None else 1.0,
             arithmetic,
             FactorOptions(self.pivoting, limit),
             operator.ledger,
@@ -146,15 +153,14 @@ class Factory:
             self.watch.seconds[phase] = self.watch.seconds.get(phase, 0.0) + seconds
         return factors
 
-    def _largest(self, arithmetic: Arithmetic) -> float:
-        """Return the largest magnitude of the scaled matrix, to within the powers of two that scaled it."""
-        largest = self.operator.sizes.largest if self.scaling is None else 1.0
-        if largest > float(np.finfo(arithmetic.storage).max):
+    def _refuse_overflow(self) -> None:
+        """Refuse entries that the first format's panels cannot hold; with scaling they always can."""
+        kind = get_format(self.options.ladder[0]).compute
+        if self.scaling is None and self.operator.sizes.largest > float(np.finfo(kind).max):
             raise FormatError(
-                f"the largest entry of the matrix, {largest:.1e}, overflows in {arithmetic.panels.format.name}; "
+                f"the largest entry of the matrix, {self.operator.sizes.largest:.1e}, overflows in fp32; "
                 "let rows and columns be scaled (equilibrate = auto), or take fp64"
             )
-        return largest
 
 
 def _described(factors: Factors) -> str:
