@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -62,6 +64,8 @@ class DenseModel:
         Right-hand sides, the same on every rank.
     stored : bool
         Whether the matrix is kept in FP64.
+    resident_at_start : int
+        Most memory that this process had taken when the model was made; unit: bytes.
     """
 
     layout: BlockCyclic
@@ -69,6 +73,7 @@ class DenseModel:
     local: NDArray[np.float64] | None
     b: NDArray[np.float64]
     stored: bool
+    resident_at_start: int = field(default_factory=lambda: peak_resident_bytes())
     _operators: dict[str, DenseOperator] = field(default_factory=dict)
 
     def operator(self, backend: Backend, ledger: Ledger) -> DenseOperator:
@@ -209,13 +214,20 @@ def _slowest(comm: Intracomm, seconds: dict[str, float]) -> dict[str, float]:
     return phases
 
 
+def peak_resident_bytes() -> int:
+    """Return the most memory that this process has taken so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts in KiB, macOS in bytes.
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
 def flops(n: int) -> float:
     """Return the operations that the rules of HPL-MxP count: those of LU and of one solve in FP64."""
     return 2 / 3 * n**3 + 3 / 2 * n**2
 
 
 def results_of(model: DenseModel, prepared: Prepared, solved: Solved, tally: Tally) -> dict[str, Any]:
-    """Return the figures that both apps record."""
+    """Return the figures that both apps record (collective)."""
     layout, n, factory = model.layout, model.layout.rows.n, solved.solver.factory
     count, result = len(model.b), solved.result
     counted = flops(n) + (count - 1) * 2 * n**2
@@ -233,6 +245,7 @@ def results_of(model: DenseModel, prepared: Prepared, solved: Solved, tally: Tal
         "pivoting": "partial" if factory.pivoting else "none",
         "growth": solved.solver.growth,
         "equilibrated": factory.scaling is not None,
+        "peak_memory_bytes": sum(layout.grid.comm.allgather(peak_resident_bytes() - model.resident_at_start)),
         "messages": list(result.messages),
         **prepared.notes,
     }
