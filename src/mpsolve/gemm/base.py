@@ -68,7 +68,7 @@ class Gemm(ABC):
         left, right
             What `left` and `right` returned.
         scale : float
-            A power of two: products of scaled operands are brought back without rounding.
+            A power of two, or minus one: products of scaled operands are brought back without rounding.
         """
 
     @abstractmethod

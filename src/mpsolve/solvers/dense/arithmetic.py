@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Formats with fewer exponent bits than FP32 are scaled panel by panel, so that their range is used.
 FULL_RANGE_BITS = 8
+#: Triangles are halved down to this size: smaller products are slower by more than they save.
+SMALLEST = 128
 
 
 class Arithmetic:
@@ -81,14 +83,34 @@ class Arithmetic:
         self.panels.multiply(out, self.panels.left(left), self.panels.right(right))
         return out
 
-    def multiply_in_place(
-        self, block: NDArray[Any], *, left: NDArray[Any] | None = None, right: NDArray[Any] | None = None
-    ) -> None:
-        """Replace a block by its product with a square matrix on its left or on its right."""
-        gemm, given = self.panels, block if self.panels.copies else block.copy()
-        first, second = (given, right) if left is None else (left, given)
-        assert second is not None
-        gemm.multiply(block, gemm.left(first), gemm.right(second))
+    def multiply_lower(self, lower: NDArray[Any], block: NDArray[Any]) -> None:
+        """Replace a block by its product with a lower triangular matrix on its left, in place.
+
+        By halves, so that the zeros of the triangle are not multiplied.
+        """
+        gemm, half = self.panels, len(lower) // 2
+        if len(lower) < 2 * SMALLEST:
+            gemm.multiply(block, gemm.left(lower), gemm.right(self._kept(block)))
+            return
+        top, bottom = block[:half], block[half:]
+        self.multiply_lower(lower[half:, half:], bottom)
+        gemm.subtract(bottom, gemm.left(lower[half:, :half]), gemm.right(top), -1.0)
+        self.multiply_lower(lower[:half, :half], top)
+
+    def multiply_upper(self, block: NDArray[Any], upper: NDArray[Any]) -> None:
+        """Replace a block by its product with an upper triangular matrix on its right, as `multiply_lower`."""
+        gemm, half = self.panels, len(upper) // 2
+        if len(upper) < 2 * SMALLEST:
+            gemm.multiply(block, gemm.left(self._kept(block)), gemm.right(upper))
+            return
+        left, right = block[:, :half], block[:, half:]
+        self.multiply_upper(right, upper[half:, half:])
+        gemm.subtract(right, gemm.left(left), gemm.right(upper[:half, half:]), -1.0)
+        self.multiply_upper(left, upper[:half, :half])
+
+    def _kept(self, block: NDArray[Any]) -> NDArray[Any]:
+        """Return a block that a product may overwrite while it reads it."""
+        return block if self.panels.copies else block.copy()
 
     def subtract(self, block: NDArray[Any], left: NDArray[Any], right: NDArray[Any]) -> None:
         """Subtract the product of two blocks from a third in the storage type, in place."""

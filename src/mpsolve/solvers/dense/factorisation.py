@@ -195,7 +195,7 @@ class Factorisation:
             zero = lo + int(zeros[0]) if len(zeros) else -1
         broadcast(self.grid.column_comm, upper, root)
         below = self.local[middle:, columns]
-        arithmetic.multiply_in_place(below, right=upper)
+        arithmetic.multiply_upper(below, upper)
         self.ledger.add("panel", arithmetic.panels.format.name, flops=2 * below.size * width)
         self._seal(message, below, tallest, zero)
         return lower
@@ -252,7 +252,7 @@ class Factorisation:
                 inverse.wait()
             with self.watch("row"):
                 upper = self.local[self.rows.local(lo) : self.rows.local(hi), right:]
-                self.arithmetic.multiply_in_place(upper, left=inverse.block)
+                self.arithmetic.multiply_lower(inverse.block, upper)
                 kernels = self.arithmetic.kernels
                 scale = self.arithmetic.scale(kernels.largest(upper) if self._narrow else 1.0)
                 kernels.encode(message.block, upper, message.format, scale)
