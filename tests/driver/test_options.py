@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from mpsolve import config
+from mpsolve.driver.dense_options import MxpAppOptions, SolveAppOptions
 from mpsolve.driver.options import HeatAppOptions
 from mpsolve.errors import ConfigError
 
@@ -17,7 +18,9 @@ def options(*sets):
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_published_configuration_loads(path):
-    assert config.load(HeatAppOptions, path).model in ("heat", "earth")
+    # Each is written for one app; the others refuse its tables.
+    kind = MxpAppOptions if path.stem == "mxp" else HeatAppOptions
+    assert config.load(kind, path).driver in ("heat", "earth", "mxp")
 
 
 def test_the_defaults_are_the_published_configuration_of_the_app():
@@ -59,3 +62,27 @@ def test_an_implicit_run_uses_the_table_of_roles():
 
 def test_a_ladder_starts_with_the_inner_format():
     assert options("precision.inner=fp16").precision.rungs() == ("fp16", "fp32", "fp64")
+
+
+@pytest.mark.parametrize("kind", [MxpAppOptions, SolveAppOptions])
+def test_options_of_dense_systems_survive_toml(tmp_path, kind):
+    given = config.load(kind, None, ["grid.rows=2", "precision.ladder=[]", "solver.pivoting=partial"])
+    (tmp_path / "again.toml").write_text(config.to_toml(given))
+    assert config.load(kind, tmp_path / "again.toml") == given
+
+
+def test_a_dense_sweep_has_no_state_update():
+    with pytest.raises(ConfigError, match="'fp16:plain'.*no state"):
+        MxpAppOptions.state_update("fp16:plain", "plain")
+
+
+def test_the_format_of_a_factorisation_is_that_of_its_messages():
+    roles = config.load(MxpAppOptions, None, ["precision.inner=fp16"]).roles_used()
+    assert roles == {"state": "fp64", "inner": "fp16", "accumulate": "fp32", "residual": "fp64", "halo": "fp16"}
+    assert config.load(SolveAppOptions).roles_used()["inner"] == "auto"
+
+
+def test_the_benchmark_chooses_its_own_tolerance_and_a_user_must():
+    assert config.load(MxpAppOptions).solver.rtol == 0
+    with pytest.raises(ConfigError, match="solver.rtol = 0"):
+        config.load(SolveAppOptions, None, ["solver.rtol=0"])

