@@ -205,13 +205,13 @@ def test_every_backend_of_the_folder_is_tried():
     assert [finding.name for finding in software.check_backends()] == list(lookup.names("backends"))
 
 
-def test_every_format_is_shown_with_the_products_that_are_chosen(monkeypatch):
+def test_every_format_is_shown_with_its_fastest_products_and_reasons_once(monkeypatch):
     measured = (Measured("mine", 2.125e11), Measured("other", 5e10), Measured("third", None, "it needs a card"))
     monkeypatch.setattr(software.gemm_probe, "measure", lambda name, threads: measured)
-    found = by_name(software.check_gemm())
-    assert set(found) == set(lookup.names("formats"))
-    assert found["bf16"].text == "mine 212 (other 50; third no: it needs a card)"
-    assert found["bf16"].works
+    found = software.check_gemm()
+    assert [finding.name for finding in found] == [*lookup.names("formats"), "third"]
+    assert by_name(found)["bf16"].text == "mine 212 (other 50)"
+    assert (found[-1].text, found[-1].mark) == ("it needs a card", "--")
 
 
 def test_products_are_shown_without_numba_and_mkl(monkeypatch):

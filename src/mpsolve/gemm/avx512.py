@@ -20,8 +20,8 @@ FORMATS = ("fp64", "fp32", "tf32", "bf16", "fp16", "fp8_e4m3", "fp8_e5m2")
 INNER = {"bf16": 512, "fp32": 512, "fp64": 256}
 #: Bytes of a cache line.
 LINE = 64
-#: Fewest flops, or numbers to pack, of a share of the work; and shares for each thread.
-FLOPS_PER_SHARE, SHARES = 1 << 22, 4
+#: Fewest flops, and fewest numbers to pack, of a share of the work; and shares for each thread.
+FLOPS_PER_SHARE, NUMBERS_PER_SHARE, SHARES = 1 << 22, 1 << 16, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ class Avx512Gemm(Gemm):
         self._pack_left = tile_product.pack_left(kind, format)
         self._pack_right = tile_product.pack_right(kind, format)
         self._product, self._cached_bytes = tile_product.product(kind), tile_product.CACHED_BYTES
-        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._pool = ThreadPoolExecutor(threads - 1) if threads > 1 else None
 
     def left(self, values: NDArray[Any]) -> Operand:
         """Pack; see `Gemm.left`."""
@@ -81,7 +81,9 @@ class Avx512Gemm(Gemm):
         strips, parts = -(-length // height), []
         for first, steps in self._passes(inner):
             packed = _aligned(strips * height * steps, np.dtype(self._word))
-            self._share(kernel, (packed, array, distance, length, inner, first, steps), strips, values.size)
+            self._share(
+                kernel, (packed, array, distance, length, inner, first, steps), strips, values.size // NUMBERS_PER_SHARE
+            )
             parts.append((packed, steps))
         return Operand(length, inner, tuple(parts))
 
@@ -104,11 +106,11 @@ class Avx512Gemm(Gemm):
             group_bytes = self._rows * steps * packed_left.itemsize
             cached = max(1, self._cached_bytes // group_bytes)
             fixed = array, distance, left.length, right.length, packed_left, packed_right, steps, c.dtype.type(factor)
-            work = 2 * c.size * steps
+            most = 2 * c.size * left.inner // len(left.parts) // FLOPS_PER_SHARE
             if strips >= SHARES * self.threads:
-                self._share(self._product, (*fixed, keep, cached, 0, groups), strips, work)
+                self._share(self._product, (*fixed, keep, cached, 0, groups), strips, most)
             else:
-                self._share(self._product, (*fixed, keep, cached), groups, work, (0, strips))
+                self._share(self._product, (*fixed, keep, cached), groups, most, (0, strips))
             keep = True
 
     def _passes(self, inner: int) -> Iterator[tuple[int, int]]:
@@ -120,20 +122,27 @@ class Avx512Gemm(Gemm):
         for first, stop in zip(cuts, cuts[1:], strict=False):
             yield first, stop - first
 
-    def _share(self, kernel: Callable, fixed: tuple, count: int, work: int, rest: tuple = ()) -> None:
-        """Run a kernel on ``count`` groups or strips, cut into shares if there is enough to do.
+    def _share(self, kernel: Callable, fixed: tuple, count: int, most: int, rest: tuple = ()) -> None:
+        """Run a kernel on ``count`` groups or strips, cut into ``most`` shares at most.
 
         The bounds of a share stand between the ``fixed`` arguments of the kernel and the ``rest``.
         """
-        if self._pool is None or work < 2 * FLOPS_PER_SHARE or count < 2:
+        # More shares than threads: a thread that others disturb then does fewer of them.
+        shares = min(SHARES * self.threads, most, count)
+        if self._pool is None or shares < 2:
             kernel(*fixed, 0, count, *rest)
             return
-        # More shares than threads: a thread that others disturb then does fewer of them.
-        shares = min(SHARES * self.threads, work // FLOPS_PER_SHARE, count)
-        cuts = [count * part // shares for part in range(shares + 1)]
-        bounds = zip(cuts, cuts[1:], strict=False)
-        for future in [self._pool.submit(kernel, *fixed, lo, hi, *rest) for lo, hi in bounds]:
-            future.result()
+        # All threads draw from one iterator, this one too: to start a task takes as long as a small share.
+        bounds = iter([(count * part // shares, count * (part + 1) // shares) for part in range(shares)])
+
+        def work() -> None:
+            for lo, hi in bounds:
+                kernel(*fixed, lo, hi, *rest)
+
+        helpers = [self._pool.submit(work) for _ in range(min(self.threads, shares) - 1)]
+        work()
+        for helper in helpers:
+            helper.result()
 
 
 def _with_contiguous_rows(values: NDArray[Any]) -> NDArray[Any]:

@@ -37,7 +37,7 @@ class _Bfloat(ir.Type):
         return hash(_Bfloat)
 
 
-class _Arithmetic:
+class Arithmetic:
     """How a step multiplies and adds: pairs of BF16, FP32 or FP64.
 
     Attributes
@@ -96,7 +96,7 @@ def tile_function(kind: str):
     @intrinsic
     def tile(typing, c, c_at, distance, left, left_at, right, right_at, steps, factor, keep):
         def generate(context, builder, signature, arguments):
-            _emit_tile(_Arithmetic(kind, builder), builder, *arguments)
+            _emit_tile(Arithmetic(kind, builder), builder, *arguments)
             return context.get_dummy_value()
 
         number = types.float64 if kind == "fp64" else types.float32

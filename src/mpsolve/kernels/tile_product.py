@@ -34,31 +34,35 @@ Source = types.Array(types.{storage}, 1, "C", readonly=True)
 
 #: Groups of `ROWS` rows of L, step after step; what is missing in the last group or step is zero.
 _PACK_LEFT = '''
+from mpsolve.kernels.register_transpose import transpose_rows
+
 @njit(types.void(types.{word}[::1], Source, types.intp, types.intp, types.intp, types.intp, types.intp, types.intp,
       types.intp), nogil=True, cache=True)
 def kernel(array_out, array, distance, rows, inner, first, steps, lo, hi):
     """Groups lo to hi; words first to first + steps of each row."""
     memory.wide_vectors()
-    array_line = np.zeros({each} * steps, np.{narrow})
-    array_words = array_line.view(np.{word})
+    array_lines = np.zeros(ROWS * {each} * steps, np.{narrow})
+    array_words = array_lines.view(np.{word})
     out, source = memory.bare(array_out), memory.bare(array)
-    line, words = memory.bare(array_line), memory.bare(array_words)
-    count = min({each} * steps, inner - {each} * first)
+    lines, words = memory.bare(array_lines), memory.bare(array_words)
+    width, whole = {each} * steps, steps // {lanes} * {lanes}
+    count = min(width, inner - {each} * first)
     for group in range(lo, hi):
         base, height = group * ROWS * steps, min(ROWS, rows - group * ROWS)
-        for i in range(ROWS):
-            if i < height:
-                at = (group * ROWS + i) * distance + {each} * first
-                for k in range(count):
-                    set_element(line, (k,), narrow(element(source, (at + k,))))
-                for k in range(steps):
-                    set_element(out, (base + k * ROWS + i,), element(words, (k,)))
-            else:
-                for k in range(steps):
-                    set_element(out, (base + k * ROWS + i,), types.{word}(0))
+        for i in range(height):
+            at = (group * ROWS + i) * distance + {each} * first
+            for k in range(count):
+                set_element(lines, (i * width + k,), narrow(element(source, (at + k,))))
+        for k in range(height * width, ROWS * width):
+            set_element(lines, (k,), types.{narrow}(0))
+        for k in range(0, whole, {lanes}):
+            transpose_rows(out, base + k * ROWS, words, k, steps)
+        for k in range(whole, steps):
+            for i in range(ROWS):
+                set_element(out, (base + k * ROWS + i,), element(words, (i * steps + k,)))
     memory.keep(array_out)
     memory.keep(array)
-    memory.keep(array_line)
+    memory.keep(array_lines)
     memory.keep(array_words)
 '''
 

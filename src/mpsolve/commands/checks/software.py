@@ -1,6 +1,7 @@
 """What is installed and works: packages, backends, energy meters."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from mpsolve import gemm_probe, lookup
@@ -41,8 +42,13 @@ def check_backends() -> list[Finding]:
 
 
 def check_gemm() -> list[Finding]:
-    """Time the products of each format on one core: the entry of gemm that is chosen, and the others."""
-    return [_check_products(name) for name in lookup.names("formats")]
+    """Time the products of each format on one core, the fastest first, and tell once why an entry does not work."""
+    measured = {name: gemm_probe.measure(name, 1) for name in lookup.names("formats")}
+    entries = [entry for found in measured.values() for entry in found]
+    # An entry that is missing has the same reason in every format.
+    reasons = dict.fromkeys((entry.name, entry.reason) for entry in entries if entry.flops_per_s is None)
+    rates = [Finding(name, _rates(found)) for name, found in measured.items()]
+    return rates + [Finding(name, reason, works=False) for name, reason in reasons]
 
 
 def check_energy(root: str | Path = "/") -> list[Finding]:
@@ -55,16 +61,9 @@ def check_energy(root: str | Path = "/") -> list[Finding]:
     return findings
 
 
-def _check_products(format_name: str) -> Finding:
-    best, *others = gemm_probe.measure(format_name, 1)
-    rest = "; ".join(_rate_or_reason(other) for other in others)
-    return Finding(format_name, f"{_rate_or_reason(best)} ({rest})" if rest else _rate_or_reason(best))
-
-
-def _rate_or_reason(entry: gemm_probe.Measured) -> str:
-    if entry.flops_per_s is None:
-        return f"{entry.name} no: {entry.reason}"
-    return f"{entry.name} {entry.flops_per_s / 1e9:.3g}"
+def _rates(measured: Sequence[gemm_probe.Measured]) -> str:
+    best, *others = [f"{one.name} {one.flops_per_s / 1e9:.3g}" for one in measured if one.flops_per_s is not None]
+    return f"{best} ({', '.join(others)})" if others else best
 
 
 def _check_required(name: str, python: str) -> Finding:
