@@ -78,3 +78,13 @@ def test_threads_that_still_spin_are_waited_for(monkeypatch):
     monkeypatch.setattr(gemm_probe, "sleep", looks.append)
     gemm_probe._rest()
     assert looks == [gemm_probe.LOOK_S] * 3
+
+
+@pytest.mark.parametrize(
+    ("rates", "chosen"), [((100.0, 80.0), "beside"), ((100.0, 60.0), "best"), ((100.0, None), "best")]
+)
+def test_threads_that_run_anyway_are_preferred_if_they_are_nearly_as_fast(monkeypatch, rates, chosen):
+    found = tuple(gemm_probe.Measured(name, rate) for name, rate in zip(("best", "beside"), rates, strict=True))
+    monkeypatch.setattr(gemm_probe, "measure", lambda name, threads: found)
+    assert gemm_probe.fastest("fp32", 2, "beside") == chosen
+    assert gemm_probe.fastest("fp32", 2) == "best"

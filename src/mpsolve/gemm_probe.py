@@ -12,11 +12,13 @@ from mpsolve.gemm.base import Gemm
 from mpsolve.precision import get_format
 
 #: Side of the matrix that is updated, and inner size.
-SIDE, INNER = 768, 256
+SIDE, INNER = 1536, 256
 #: Fewest products, and least time that they take together: the work of other threads is counted in ticks of 4 or 10 ms.
 REPEATS, LEAST_S = 4, 0.05
 #: Length and number of the looks at whether all threads rest: some libraries let theirs spin for 200 ms.
 LOOK_S, LOOKS = 0.02, 15
+#: Part of the best rate that an entry whose threads run anyway may have.
+WORTH_MIXING = 0.7
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,25 @@ def measure(format_name: str, threads: int, *, inner: int = INNER) -> tuple[Meas
     return tuple(sorted(found, key=lambda one: -(one.flops_per_s or 0.0)))
 
 
+def fastest(format_name: str, threads: int, beside: str = "") -> str:
+    """Return the name of the fastest entry for a format.
+
+    Parameters
+    ----------
+    format_name : str
+        The format.
+    threads : int
+        Cores that a product may use.
+    beside : str
+        The entry of products in another format that take turns with these: it is preferred unless it is slower by more
+        than `WORTH_MIXING`, since the threads of one library get in the way of another's.
+    """
+    found = measure(format_name, threads)
+    best = found[0].flops_per_s or 0.0
+    near = [one.name for one in found if (one.flops_per_s or 0.0) >= WORTH_MIXING * best]
+    return beside if beside in near else found[0].name
+
+
 @cache
 def choose(format_name: str, threads: int, wanted: str = "auto") -> Gemm:
     """Return the products of a format: the fastest that work here, or those of an entry.
@@ -92,7 +113,7 @@ def choose(format_name: str, threads: int, wanted: str = "auto") -> Gemm:
         If the entry does not work here, or does not take the format.
     """
     format = get_format(format_name)
-    name = measure(format_name, threads)[0].name if wanted == "auto" else wanted
+    name = fastest(format_name, threads) if wanted == "auto" else wanted
     entry = lookup.find("gemm", name)
     if format_name not in entry.FORMATS:
         raise FormatError(f"gemm {name!r} has no products in {format_name}; it has {', '.join(entry.FORMATS)}")

@@ -1,6 +1,7 @@
 """Products by Intel's MKL, called in its wheel: matrix units where the processor has them."""
 
 import ctypes
+import os
 import sys
 from functools import cache
 from importlib import metadata
@@ -109,6 +110,8 @@ def _library() -> ctypes.CDLL:
         files = [Path(str(file.locate())) for file in metadata.files("mkl") or [] if "mkl_rt" in file.name]
     except metadata.PackageNotFoundError:
         files = []
+    # Its threads would go on spinning for 200 ms after each product, on cores that other kernels wait for.
+    os.environ.setdefault("KMP_BLOCKTIME", "0")
     files = [*files, *Path(sys.prefix).glob("lib/libmkl_rt.so*"), *Path(sys.prefix).glob("Library/bin/mkl_rt*.dll")]
     problem = "there is no MKL library"
     for file in sorted(set(files), reverse=True):

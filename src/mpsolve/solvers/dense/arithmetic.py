@@ -57,15 +57,16 @@ class Arithmetic:
             gemm = "emulated"
         self.update: Gemm = self._agreed(comm, format.name, backend.threads, gemm)
         # A gemm that was asked for may not take FP32.
-        self.panels: Gemm = self._agreed(comm, wide.name, backend.threads, "emulated" if gemm == "emulated" else "auto")
+        wanted = "emulated" if gemm == "emulated" else "auto"
+        self.panels: Gemm = self._agreed(comm, wide.name, backend.threads, wanted, self.update.name)
 
     @staticmethod
-    def _agreed(comm: Intracomm, format_name: str, threads: int, wanted: str) -> Gemm:
-        chosen = gemm_probe.choose(format_name, threads, wanted) if comm.rank == 0 or wanted != "auto" else None
-        if comm.size == 1 or wanted != "auto":
-            assert chosen is not None
-            return chosen
-        return gemm_probe.choose(format_name, threads, comm.bcast(chosen and chosen.name))
+    def _agreed(comm: Intracomm, format_name: str, threads: int, wanted: str, beside: str = "") -> Gemm:
+        """Return the products that were asked for, or those that rank 0 finds the fastest (collective)."""
+        if wanted == "auto":
+            measured = gemm_probe.fastest(format_name, threads, beside) if comm.rank == 0 else ""
+            wanted = comm.bcast(measured)
+        return gemm_probe.choose(format_name, threads, wanted)
 
     def scale(self, largest: float) -> float:
         """Return the power of two that brings a largest magnitude just below the largest number of the format.

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mpsolve.solvers.dense.arithmetic import Arithmetic
 
 #: Blocks of this size are factored by a kernel.
-LEAF = 32
+LEAF = 64
 
 
 def eliminate(arithmetic: Arithmetic, block: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -13,6 +13,9 @@ BLOCKS = (128, 256, 384, 512, 768, 1024)
 LEAST_BLOCKS = 6
 #: Copies of a panel and a row of blocks in FP32 that are alive at once beside the messages: products and operands.
 WORK_PANELS = 2
+#: Part of the products with a triangle that is left when its zeros are not multiplied; and how much slower the small
+#: products of diagonal blocks are than large ones, as measured on two cores.
+TRIANGLES, SLOWNESS = 0.75, 10.0
 
 
 def choose_block(n: int, ranks: int, update_rate: Callable[[int], float], panel_rate: float) -> int:
@@ -27,7 +30,7 @@ def choose_block(n: int, ranks: int, update_rate: Callable[[int], float], panel_
     update_rate : callable
         Flops per second of the update for an inner size.
     panel_rate : float
-        Flops per second of products in FP32: panels, rows, and diagonal blocks together cost 2 n^2 block flops.
+        Flops per second of products in FP32: panels and rows cost 2 n^2 block flops, diagonal blocks 2 n block^2.
 
     Examples
     --------
@@ -38,7 +41,12 @@ def choose_block(n: int, ranks: int, update_rate: Callable[[int], float], panel_
     if not fitting:
         # Small matrices: a few blocks for each rank, of a multiple of the width of vectors.
         return max(16, min(BLOCKS[0], n // (ranks * LEAST_BLOCKS) // 16 * 16))
-    cost = {block: 2 * n**3 / 3 / update_rate(block) + 2 * n**2 * block / panel_rate for block in fitting}
+    cost = {
+        block: 2 * n**3 / 3 / update_rate(block)
+        + TRIANGLES * 2 * n**2 * block / panel_rate
+        + SLOWNESS * 2 * n * block**2 / panel_rate
+        for block in fitting
+    }
     return min(fitting, key=lambda block: cost[block])
 
 
