@@ -1,9 +1,10 @@
 """Free memory, as the system and the container have it, and the refusal of what does not fit."""
 
+import numpy as np
 import pytest
 
 from mpsolve.errors import ShapeError
-from mpsolve.parallel.memory import check_memory, free_bytes
+from mpsolve.parallel.memory import PeakMemory, check_memory, free_bytes, total_growth
 
 GIBIBYTE = 2**30
 
@@ -66,3 +67,36 @@ def test_every_rank_learns_that_one_node_is_too_small(comm):
 def test_memory_that_is_not_known_is_no_reason_to_refuse(comm, monkeypatch):
     monkeypatch.setattr("mpsolve.parallel.memory.free_bytes", lambda: None)
     check_memory(comm, 10**18, "a test")
+
+
+def test_the_growth_is_what_was_touched_since():
+    np.ones(1 << 24)  # 128 MiB that are given back before the start
+    memory = PeakMemory()
+    if memory.growth() is None:
+        pytest.skip("this system does not tell")
+    kept = np.ones(1 << 22)
+    assert kept.nbytes <= memory.growth() <= 2 * kept.nbytes
+
+
+def test_a_peak_can_be_forgotten_but_not_what_is_kept():
+    memory = PeakMemory()
+    if memory.growth() is None:
+        pytest.skip("this system does not tell")
+    kept = np.ones(1 << 22)
+    np.ones(1 << 24)
+    assert memory.growth() >= 1 << 27
+    memory.forget_peak()
+    assert kept.nbytes <= memory.growth() < 1 << 27
+
+
+def test_a_system_that_does_not_tell_is_no_zero(tmp_path):
+    assert PeakMemory(tmp_path).growth() is None
+
+
+@pytest.mark.ranks
+def test_the_growth_of_all_ranks_is_added(comm, monkeypatch):
+    memory = PeakMemory()
+    monkeypatch.setattr(memory, "growth", lambda: 10 + comm.rank)
+    assert total_growth(comm, memory) == sum(10 + rank for rank in range(comm.size))
+    monkeypatch.setattr(memory, "growth", lambda: None if comm.rank == 0 else 1)
+    assert total_growth(comm, memory) is None

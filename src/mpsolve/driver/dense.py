@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -26,6 +24,7 @@ from mpsolve.operators.dense import DenseOperator
 from mpsolve.parallel.alone import Alone
 from mpsolve.parallel.block_cyclic import BlockCyclic, ProcessGrid
 from mpsolve.parallel.launch import agree, threads_per_rank
+from mpsolve.parallel.memory import PeakMemory, total_growth
 from mpsolve.parallel.replicated import total_everywhere
 from mpsolve.precision import get_format, preset
 from mpsolve.records.fields import write_fields
@@ -64,8 +63,6 @@ class DenseModel:
         Right-hand sides, the same on every rank.
     stored : bool
         Whether the matrix is kept in FP64.
-    resident_at_start : int
-        Most memory that this process had taken when the model was made; unit: bytes.
     """
 
     layout: BlockCyclic
@@ -73,7 +70,6 @@ class DenseModel:
     local: NDArray[np.float64] | None
     b: NDArray[np.float64]
     stored: bool
-    resident_at_start: int = field(default_factory=lambda: peak_resident_bytes())
     _operators: dict[str, DenseOperator] = field(default_factory=dict)
 
     def operator(self, backend: Backend, ledger: Ledger) -> DenseOperator:
@@ -89,11 +85,26 @@ class DenseModel:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A system that has passed every check, with compiled kernels; attributes as in `mpsolve.driver.setup.Prepared`."""
+    """A system that has passed every check, with compiled kernels.
+
+    Attributes
+    ----------
+    solver : DenseSolver
+        With the memory of its factors.
+    ledger : Ledger
+        Counts the work of the solver on this rank.
+    setup_s : float
+        What the preparation took on this rank.
+    memory : PeakMemory
+        What this process takes, from before that of the factors on.
+    notes : dict
+        More for the record.
+    """
 
     solver: DenseSolver
     ledger: Ledger
     setup_s: float
+    memory: PeakMemory
     notes: dict[str, Any] = field(default_factory=dict)
 
 
@@ -154,10 +165,10 @@ def prepare(
     # Entries that are computed have kernels too.
     operator.product(np.zeros((1, operator.n)))
     operator.ledger = ledger = Ledger()
-    solver = DenseSolver(operator, options)
+    solver, memory = DenseSolver(operator, options), PeakMemory()
     solver.factory.allocate(get_format(options.ladder[0]).compute)
     _fill_a_little(operator, solver)
-    return Prepared(solver, ledger, time.perf_counter() - begin, notes)
+    return Prepared(solver, ledger, time.perf_counter() - begin, memory, notes)
 
 
 def _fill_a_little(operator: DenseOperator, solver: DenseSolver) -> None:
@@ -197,6 +208,7 @@ def solve(model: DenseModel, variant: Variant, prepared: Prepared, tally: Tally)
         progress.update(model.layout.columns.blocks, f"backward error {entry.backward_error:.1e}")
 
     solver = prepared.solver
+    prepared.memory.forget_peak()
     solver.factory.observe = lambda step, _: progress.update(step)
     with Window(comm, all_meters()) as window:
         x, result = solver.solve(model.b, observe)
@@ -212,13 +224,6 @@ def _slowest(comm: Intracomm, seconds: dict[str, float]) -> dict[str, float]:
         for phase, value in one.items():
             phases[phase] = max(phases.get(phase, 0.0), value)
     return phases
-
-
-def peak_resident_bytes() -> int:
-    """Return the most memory that this process has taken so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Linux counts in KiB, macOS in bytes.
-    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def flops(n: int) -> float:
@@ -245,7 +250,7 @@ def results_of(model: DenseModel, prepared: Prepared, solved: Solved, tally: Tal
         "pivoting": "partial" if factory.pivoting else "none",
         "growth": solved.solver.growth,
         "equilibrated": factory.scaling is not None,
-        "peak_memory_bytes": sum(layout.grid.comm.allgather(peak_resident_bytes() - model.resident_at_start)),
+        "peak_memory_bytes": total_growth(layout.grid.comm, prepared.memory),
         "messages": list(result.messages),
         **prepared.notes,
     }

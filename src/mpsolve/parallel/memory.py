@@ -1,7 +1,8 @@
-"""Memory that is free on a node, asked before anything large is allocated."""
+"""Memory that is free on a node, asked before anything large is allocated, and what a computation then took."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,3 +79,41 @@ def check_memory(comm: Intracomm, needed: int, what: str, free: int | None = Non
                 f"{what} needs {lack[0] / GIBIBYTE:.3g} GiB{where}, but {lack[1] / GIBIBYTE:.3g} GiB are free; "
                 "take a smaller one, or more nodes"
             )
+
+
+class PeakMemory:
+    """The growth of this process's memory from now on.
+
+    Parameters
+    ----------
+    root : Path
+        Where the system's files are.
+    """
+
+    def __init__(self, root: Path = Path("/")) -> None:
+        self._process = root / "proc/self"
+        self._before = self._read("VmRSS")
+        self.forget_peak()
+
+    def forget_peak(self) -> None:
+        """Let the peak begin again at what is taken now, after other work that took more for a while."""
+        with suppress(OSError):
+            (self._process / "clear_refs").write_text("5")
+
+    def growth(self) -> int | None:
+        """Return the most bytes that were taken since, beyond those at the start; None where the system cannot tell."""
+        peak = self._read("VmHWM")
+        return None if peak is None or self._before is None else max(peak - self._before, 0)
+
+    def _read(self, wanted: str) -> int | None:
+        for line in _lines(self._process / "status"):
+            name, _, size = line.partition(":")
+            if name == wanted and size.split()[:1] and size.split()[0].isdecimal():
+                return int(size.split()[0]) * 1024
+        return None
+
+
+def total_growth(comm: Intracomm, memory: PeakMemory) -> int | None:
+    """Return the growth of all ranks together, None if some rank cannot tell (collective)."""
+    grown = comm.allgather(memory.growth())
+    return None if None in grown else sum(grown)
