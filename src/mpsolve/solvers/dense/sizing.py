@@ -38,7 +38,7 @@ def choose_block(n: int, ranks: int, update_rate: Callable[[int], float], panel_
     Examples
     --------
     >>> choose_block(16384, 1, lambda inner: 1e12 * inner / (inner + 100), 3e11)
-    384
+    256
     """
     fitting = [block for block in BLOCKS if block * ranks * LEAST_BLOCKS <= n]
     if not fitting:
