@@ -96,7 +96,7 @@ def test_a_mistake_ends_the_app_with_status_2_and_one_line(mpirun, surroundings,
     words, phrases = CASES[case]
     app, *rest = [word.replace("DIR", str(folder)) for word in words]
     command = ("-m", f"mpsolve.apps.{app}", *rest, "--out", str(folder / "run"))
-    process = mpirun(8, *command, environment=surroundings, timeout=60)
+    process = mpirun(3, *command, environment=surroundings, timeout=60)
     assert process.returncode == 2, process.stderr
     assert process.stderr.count("mpsolve: error: ") == process.stderr.count("\n") == 1, process.stderr
     assert all(phrase in process.stderr for phrase in phrases)
