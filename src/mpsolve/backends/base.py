@@ -58,6 +58,11 @@ class Backend(ABC):
     def dense(self) -> DenseKernels:
         """The kernels of dense matrices."""
 
+    def run(self, kernel: Callable, calls: Sequence[tuple]) -> None:
+        """Call a function once per tuple of arguments; a backend with threads does so side by side (local)."""
+        for arguments in calls:
+            kernel(*arguments)
+
     def zeros(self, shape: tuple[int, ...], halo: int, format: Format) -> Field:
         """Allocate a field of zeros of local ``shape`` with ghost cells."""
         return Field.zeros(shape, halo, format)

@@ -308,16 +308,10 @@ class DenseOperator:
 
     def _share(self, action: Any) -> None:
         """Run ``action`` on all pieces of the local matrix, whole rows of pieces to each thread."""
-        pieces = list(self.layout.tiles(ROWS_AT_ONCE))
-        threads = self.backend.threads
-        shares: list[list] = [[] for _ in range(threads)]
-        for piece in pieces:
-            shares[piece[1][0].start // ROWS_AT_ONCE % threads].append(piece)
-        run = getattr(self.backend, "run", None)
-        if run is None or threads == 1:
-            action(pieces)
-        else:
-            run(action, [(share,) for share in shares if share])
+        shares: list[list] = [[] for _ in range(self.backend.threads)]
+        for piece in self.layout.tiles(ROWS_AT_ONCE):
+            shares[piece[1][0].start // ROWS_AT_ONCE % len(shares)].append(piece)
+        self.backend.run(action, [(share,) for share in shares if share])
 
 
 def _first_bad(sizes: NDArray, rows: slice, columns: slice, n: int) -> float:
