@@ -27,7 +27,9 @@ def start(ranks, words, directory, program):
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PMI", "MPI", "HYD", "OMPI"))}
     # A group of its own, as the shell gives it; Ctrl-C goes to all of it.
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, text=True, env=clean, start_new_session=True, **pipes)
+    # Where the tests run in the background, the shell has told them to ignore Ctrl-C.
+    listen = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    return subprocess.Popen(command, text=True, env=clean, start_new_session=True, preexec_fn=listen, **pipes)
 
 
 def wait_for(process, file):
