@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mpsolve import gemm_probe, lookup
+from mpsolve import lookup
 from mpsolve.backends.base import Backend
 from mpsolve.driver import dense
 from mpsolve.driver.dense import DenseModel, Prepared
@@ -29,7 +29,7 @@ from mpsolve.parallel.replicated import total_everywhere
 from mpsolve.precision import ladder_from
 from mpsolve.records.run import RunRecord
 from mpsolve.solvers.dense.options import DenseOptions
-from mpsolve.solvers.dense.prediction import predict
+from mpsolve.solvers.dense.prediction import measured_rate, predict
 from mpsolve.solvers.dense.sizing import bytes_needed
 
 if TYPE_CHECKING:
@@ -132,19 +132,12 @@ def prepare(model: DenseModel, backend: Backend, options: SolveAppOptions) -> Pr
     def choose(operator: DenseOperator) -> tuple[DenseOptions, dict[str, Any]]:
         inner, notes = options.precision.inner, {}
         if inner == "auto":
-            found = predict(operator, options.solver.rtol, partial(_rate, backend, operator))
+            found = predict(operator, options.solver.rtol, partial(measured_rate, operator))
             inner = found.format
             notes = {"predicted_contraction": found.contraction, "predicted_condition": found.condition}
         return options.dense(options.solver.rtol, ladder_from(inner, options.precision.ladder)), notes
 
     return dense.prepare(model, backend, choose)
-
-
-def _rate(backend: Backend, operator: DenseOperator, name: str) -> float:
-    """Return the flops per second of products in a format as rank 0 measures them (collective)."""
-    if backend.name == "reference":
-        return 1.0
-    return agree(operator.comm, lambda: gemm_probe.measure(name, backend.threads)[0].flops_per_s or 0.0)
 
 
 def run(

@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 from mpsolve.kernels import memory
 
 #: Rows of a tile, vectors across it, and bytes of a vector. Of 32 registers, 24 hold sums and 4 hold R. A wide tile has
-#: the whole lines of C that memory likes: 14 x 2 was 7% slower, 8 x 3 was 3% slower.
+#: the whole lines of C that memory likes: 14 x 2 and 8 x 3 were slower.
 ROWS, VECTORS, VECTOR_BYTES = 6, 4, 64
 #: Steps of the loop that are written out.
 UNROLLED = 4

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Real
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mpsolve import gemm_probe, lookup
-from mpsolve.backends.base import Backend
+from mpsolve import lookup
 from mpsolve.errors import ConfigError, FormatError, ShapeError, UnknownNameError
 from mpsolve.ledger import Ledger
 from mpsolve.library.agreement import choose_backend, communicator, together
@@ -24,7 +24,7 @@ from mpsolve.parallel.memory import check_memory
 from mpsolve.precision import DEFAULT_LADDER, ladder_from
 from mpsolve.solvers.base import Refinement, Result
 from mpsolve.solvers.dense.options import EQUILIBRATIONS, PIVOTINGS, REFINERS, DenseOptions
-from mpsolve.solvers.dense.prediction import predict
+from mpsolve.solvers.dense.prediction import measured_rate, predict
 from mpsolve.solvers.dense.refinement import DenseSolver
 from mpsolve.solvers.dense.sizing import bytes_needed
 
@@ -245,7 +245,7 @@ def solve(
     chosen = choose_backend(comm, backend, dealt.n**2)
     operator = DenseOperator(dealt.layout, None, chosen, Ledger(), local=dealt.local)
     if precision == "auto":
-        precision = predict(operator, rtol, lambda name: _rate(operator, chosen, name)).format
+        precision = predict(operator, rtol, partial(measured_rate, operator)).format
     solver = DenseSolver(operator, replace(options, ladder=ladder_from(precision, ladder)))
     x, result = solver.solve(vectors, observe or (lambda entry: None))
     if condition:
@@ -293,9 +293,3 @@ def _check(precision: str, ladder: tuple[str, ...], options: DenseOptions) -> No
     for name in ("max_refinements", "max_iterations"):
         if not isinstance(getattr(options, name), int) or getattr(options, name) < 1:
             raise ConfigError(f"{name} is {getattr(options, name)!r}; it is a whole number of at least 1")
-
-
-def _rate(operator: DenseOperator, backend: Backend, name: str) -> float:
-    if backend.name == "reference":
-        return 1.0
-    return agree(operator.comm, lambda: gemm_probe.measure(name, backend.threads)[0].flops_per_s or 0.0)

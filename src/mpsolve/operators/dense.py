@@ -275,10 +275,6 @@ class DenseOperator:
         self.ledger.add(phase, "fp64", flops=2 * rows * columns * len(x), bytes=8 * rows * columns)
         return total_everywhere(self.comm, sums, self.ledger, phase)
 
-    def residual(self, b: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return b - A x in FP64 (collective); shapes as in `product`."""
-        return b - self.product(x)
-
     def _product_of_stored(self, sums: NDArray, x: NDArray, transposed: bool) -> None:
         assert self.stored is not None
         kernels = self.backend.dense

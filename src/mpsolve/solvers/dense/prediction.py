@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mpsolve import gemm_probe
 from mpsolve.operators.dense import DenseOperator
+from mpsolve.parallel.launch import agree
 from mpsolve.precision import get_format
 
 #: Formats to choose from; the 8-bit ones are left to those who ask for them.
@@ -70,6 +72,17 @@ def predict(operator: DenseOperator, rtol: float, rate: Callable[[str], float]) 
         choices.append((seconds, name, contraction))
     _, name, contraction = min(choices)
     return Prediction(name, contraction, condition)
+
+
+def measured_rate(operator: DenseOperator, name: str) -> float:
+    """Return the flops per second of products in a format as rank 0 measures them (collective).
+
+    NumPy's products are equally fast in all formats, so that the reference backend is not measured.
+    """
+    if operator.backend.name == "reference":
+        return 1.0
+    threads = operator.backend.threads
+    return agree(operator.comm, lambda: gemm_probe.measure(name, threads)[0].flops_per_s or 0.0)
 
 
 def condition_bound(operator: DenseOperator, steps: int = STEPS) -> float:
