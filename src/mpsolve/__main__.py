@@ -10,7 +10,7 @@ from typing import NoReturn
 from mpsolve.errors import MpsolveError
 
 # In the order of use, which `--help` keeps; each is a module of `mpsolve.commands`.
-COMMANDS = ("ls", "show", "compare", "plot", "doctor")
+COMMANDS = ("ls", "show", "compare", "plot", "machines", "project", "calibrate", "doctor")
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -45,7 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser with all commands; imports no numerical library."""
-    parser = _Parser(prog="mpsolve", description="Look at finished runs and at this machine.")
+    parser = _Parser(
+        prog="mpsolve",
+        description="Look at finished runs, at machines, and at this one.",
+        formatter_class=_formatter,
+    )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name in COMMANDS:
         module = importlib.import_module(f"mpsolve.commands.{name}")
@@ -54,6 +58,13 @@ def build_parser() -> argparse.ArgumentParser:
         module.configure(command)
         command.set_defaults(run=module.run)
     return parser
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """Return a formatter with room for the longest command: argparse forgets their second level of indent."""
+    formatter = argparse.HelpFormatter(prog)
+    formatter._action_max_length = max(map(len, COMMANDS)) + 4
+    return formatter
 
 
 class _Parser(argparse.ArgumentParser):

@@ -10,7 +10,7 @@ OWNERS = {
     "numba": (("kernels",), ("backends.cpu", "backends.cuda", "commands")),
     "llvmlite": (("kernels",), ()),
     "cupy": ((), ("backends.cuda", "gemm.cublas")),
-    "matplotlib": ((), ("compare.plot", "models.earth.map_picture")),
+    "matplotlib": ((), ("compare.plot", "projection.picture", "models.earth.map_picture")),
     "rich": ((), ("compare", "records", "commands")),
     "scipy": ((), ("models.matrix_files.matrix_market",)),
     "mpi4py": (("parallel.launch",), ("parallel", "records", "commands")),

@@ -1,0 +1,218 @@
+"""Write docs/machines.md and the check in docs/projection.md: ``python benchmarks/machines/write_page.py``.
+
+The runs are the folders of ``records`` beside this file, named ``APP_FORMAT``, each with the ``run.json`` that an app
+left. A run of another app (``climate_fp64``, ``climate_bf16``) is taken along as soon as it is there.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from mpsolve.errors import ConfigError
+from mpsolve.projection import catalogue, check_text
+from mpsolve.projection.machine import Machine
+from mpsolve.projection.machine_text import mark
+from mpsolve.projection.project import Projection, grown, project
+from mpsolve.projection.work import Work, read_work
+
+FOLDER = Path(__file__).resolve().parent
+DOCS = FOLDER.parents[1] / "docs"
+BEGIN, END = "<!-- check: begin -->", "<!-- check: end -->"
+LOW = "bf16"
+
+INTRODUCTION = """# Fourteen machines
+
+Written by `python benchmarks/machines/write_page.py` from the stored runs in `benchmarks/machines/records`; nothing
+here was measured on these machines. What the model is, and how far it was off on published results, is in
+[projection.md](projection.md). A range is the time divided and multiplied by that spread. Figures and their sources:
+`mpsolve machines NAME`. Marks: ^d derived, ^r from memory (verify before quoting). CoreWeave is one mean site of 32.
+"""
+NO_CLIMATE = "There is no run of a climate model in `records` yet, and so no projection of one.\n"
+
+RUNS = """
+## The runs
+
+| run | what | measured on {ranks} rank(s) of a 2-core host, s | applications of the operator | FP64 backward error |
+|---|---|---|---|---|
+{rows}
+
+Both formats end at the accuracy that FP64 asks for: what differs is time and energy. The conjugate gradients of the
+heat runs apply the operator {more:.1f} times as often in BF16, which takes back a part of what a quarter of the bytes
+saves.
+"""
+
+
+def main() -> None:
+    """Write both pages."""
+    works = {path.parent.name: read_work(path.parent) for path in sorted((FOLDER / "records").glob("*/run.json"))}
+    machines = [catalogue.load_machine(name) for name in catalogue.machine_names()]
+    apps = sorted({name.rpartition("_")[0] for name in works}, key=lambda name: (name != "mxp", name))
+    introduction = INTRODUCTION + ("" if "climate" in apps else NO_CLIMATE)
+    parts = [introduction, runs_section(works), claims_section(machines, works)]
+    parts += [app_section(app, works, machines) for app in apps]
+    parts += ["\n## Machine by machine\n", *(machine_section(machine, works, apps) for machine in machines)]
+    (DOCS / "machines.md").write_text("\n".join(parts).rstrip() + "\n", encoding="utf-8")
+    page = DOCS / "projection.md"
+    text = page.read_text(encoding="utf-8")
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    page.write_text(f"{before}{BEGIN}\n\n```\n{check_text.render()}\n```\n\n{END}{after}", encoding="utf-8")
+
+
+def runs_section(works: dict[str, Work]) -> str:
+    """Return what was run."""
+    texts = {"heat": "implicit heat, {n:,} cells", "mxp": "dense LU, n = {n:,}"}
+    rows = []
+    for name, work in works.items():
+        what = texts.get(work.app, work.app + ", {n:,} unknowns").format(n=work.unknowns)
+        count = "-" if work.dense else f"{work.exchanges:,}"
+        error = work.accuracy.get("backward_error")
+        rows.append(f"| {name} | {what}, {work.format} | {work.time_s:.2f} | {count} | {error:.1e} |")
+    more = works["heat_bf16"].exchanges / works["heat_fp64"].exchanges
+    return RUNS.format(rows="\n".join(rows), ranks=works["heat_bf16"].ranks, more=more)
+
+
+def attempt(work: Work, machine: Machine, nodes: int) -> Projection | str:
+    """Return the projection, or why there is none."""
+    try:
+        return project(work, machine, nodes)
+    except ConfigError as problem:
+        return str(problem).split(";")[0]
+
+
+def pair(app: str, works: dict[str, Work], machine: Machine, nodes: int) -> tuple:
+    """Return the problem that fills the nodes in FP64, projected in FP64 and in the low format."""
+    full, low = works[f"{app}_fp64"], works[f"{app}_{LOW}"]
+    grown_full, grown_low = grown(full, machine, nodes, "memory"), grown(low, machine, nodes, "memory")
+    if full.dense:
+        # Both solve the same matrix, which is the one that FP64 factors have room for.
+        grown_low = replace(grown_low, unknowns=grown_full.unknowns)
+    return attempt(grown_full, machine, nodes), attempt(grown_low, machine, nodes)
+
+
+def app_section(app: str, works: dict[str, Work], machines: list[Machine]) -> str:
+    """Return the table of one app on every whole machine."""
+    title = {"mxp": "Dense LU (mxp)", "heat": "Implicit heat"}.get(app, app.capitalize())
+    head = "| machine | nodes | unknowns | fp64, s | bf16, s | from - to | gain in time | gain in energy | waits |"
+    lines = [f"\n## {title}: the whole machine, its memory full in FP64\n", head, "|" + "---|" * 9]
+    for machine in machines:
+        nodes = machine.nodes
+        full, low = pair(app, works, machine, nodes)
+        if isinstance(low, str):
+            lines.append(f"| {machine.key} | {nodes:,} | - | - | {low} | - | - | - | - |")
+            continue
+        gains = ["-", "-"]
+        time = "no FP64 products" if isinstance(full, str) else f"{full.time_s:.3g}"
+        if isinstance(full, Projection):
+            gains = [f"{full.time_s / low.time_s:.1f}", f"{full.energy_j / low.energy_j:.1f}"]
+        waits = f"{low.terms.waiting_s / low.time_s:.0%}"
+        lines.append(
+            f"| {machine.key} | {nodes:,} | {low.unknowns:.3g} | {time} | {low.time_s:.3g} | "
+            f"{low.low_s:.3g} - {low.high_s:.3g} | {gains[0]} | {gains[1]} | {waits} |"
+        )
+    if app == "heat":
+        lines.append("\nWhere the accelerator has no FP64, the fp64 run is one of the host processors alone.")
+    return "\n".join(lines)
+
+
+def claims_section(machines: list[Machine], works: dict[str, Work]) -> str:
+    """Return the document's energy per exaFLOP against figures: 1 MW for each EFLOP/s is 1 pJ a flop."""
+    head = (
+        "| machine | the document says, MW/Exa | FP64 peak | BF16/FP16 peak | FP8 peak | HPL, published | "
+        "LU fp64, projected | LU bf16, projected |"
+    )
+    lines = [
+        "\n## Energy per exaFLOP: the document's column answered\n",
+        "One MW for each EFLOP/s is one pJ a flop. Peaks are dense, with the power of the machine over all its "
+        "accelerators; for the LU, the joules of a whole run on a full machine over (2/3) n^3. HPL, published, is by "
+        "the Green500 (Isambard-AI: its first phase).\n",
+        head,
+        "|" + "---|" * 8,
+    ]
+    for machine in machines:
+        full, low = pair("mxp", works, machine, machine.nodes)
+        cells = [machine.key, machine.document["energy_per_exaflop"]]
+        cells += [
+            _peak(machine, "fp64_matrix", "fp64"),
+            _peak(machine, "bf16", "fp16"),
+            _peak(machine, "fp8"),
+            _hpl(machine),
+        ]
+        cells += [_per_flop(full), _per_flop(low)]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n" + CLAIMS
+
+
+CLAIMS = """
+- The column mixes precisions. The rows of the AI machines count FP16 or FP8, several of them with sparsity; the row of
+  the HPC machines counts FP64. In one precision the gap closes: at the BF16 or FP16 peak El Capitan, JUPITER,
+  Isambard-AI and Aurora take less than Colossus and CoreWeave, whose power includes the site, and than RSC, whose A100
+  is older; at the FP64 peak El Capitan and Frontier take least of all.
+- 5 to 10 MW for an FP64 exaFLOP is met by no measured run: HPL took 16 to 38 on those three machines.
+- 0.2 to 0.5 (JUPITER, Isambard-AI, PanaAI, Andromeda, CG-1) are sparse ratings. Dense FP8 takes about 1.3 to 1.7 times
+  that, dense FP16 on the Cerebras machines eight times.
+- Meta RSC and Doudna contradict themselves: 100 MW for 5 EFLOP/s is 20 MW/Exa, and 5 MW for 20 PFLOP/s is 250.
+- What a solver pays is in the last two columns: joules for the same FP64 accuracy. Their ratio is what mixed precision
+  saves by the model. Published measurements (-79% on Frontier, -81% on MI300A) saved less than it says, see
+  [projection.md](projection.md).
+"""
+
+
+def _peak(machine: Machine, *formats: str) -> str:
+    for name in formats:
+        figure = machine.accelerator.peak.get(name)
+        if figure is not None and figure.value:
+            count = machine.power["accelerators"].number
+            return f"{machine.power['model'].number * 1e6 / (count * figure.value * 1e12) * 1e12:.2f}"
+    return "none"
+
+
+def _hpl(machine: Machine) -> str:
+    result = machine.results["hpl"]
+    efficiency = machine.results["green500"].value
+    return "-" if not (result.known and efficiency) else f"{1000 / efficiency:.1f}"
+
+
+def _per_flop(one: Projection | str) -> str:
+    if isinstance(one, str):
+        return "no FP64 products"
+    return f"{one.energy_j / (2 / 3 * float(one.unknowns) ** 3) * 1e12:.2f}"
+
+
+def machine_section(machine: Machine, works: dict[str, Work], apps: list[str]) -> str:
+    """Return one machine: both figures, the conflicts, and its projections on one node and on all."""
+    document = machine.document
+    where = {"device": "on its accelerators", "host": "on the processors of its nodes", "emulated": "emulated"}
+    count, power = machine.count["model"], machine.power["model"]
+    lines = [
+        f"### {machine.name}\n",
+        f"The document: {document['chips']}; {document['peak']}; {document['power']}; "
+        f"{document['energy_per_exaflop']}. Here: "
+        f"{mark(count)} x {machine.accelerator.name} in {machine.nodes:,} nodes of one job, {mark(power)} MW; "
+        f"{machine.openness}. FP64: {machine.fp64}; corrections run {where[machine.correction]}."
+        + ("" if machine.verified else " **Not verified: there is no second source.**")
+        + "\n",
+        *(f"- {conflict}" for conflict in machine.conflicts),
+        "",
+        "| run | nodes | unknowns | time, s | from - to | arithmetic | memory | latency | bandwidth | MJ |",
+        "|" + "---|" * 10,
+    ]
+    notes: list[str] = []
+    for app in apps:
+        for nodes in dict.fromkeys((1, machine.nodes)):
+            for name, one in zip((f"{app} fp64", f"{app} {LOW}"), pair(app, works, machine, nodes), strict=True):
+                if isinstance(one, str):
+                    lines.append(f"| {name} | {nodes:,} | {one} |" + " |" * 7)
+                    continue
+                terms = (one.terms.compute_s, one.terms.memory_s, one.terms.latency_s, one.terms.bandwidth_s)
+                parts = " | ".join(f"{value:.3g}" for value in terms)
+                spread = f"{one.low_s:.3g} - {one.high_s:.3g}"
+                lines.append(
+                    f"| {name} | {nodes:,} | {one.unknowns:.3g} | {one.time_s:.3g} | {spread} | {parts} | "
+                    f"{one.energy_j / 1e6:.3g} |"
+                )
+                notes += [note for note in one.notes if not note.startswith("n = ")]
+    lines += ["", *(f"Note: {note}." for note in dict.fromkeys(notes)), ""]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
