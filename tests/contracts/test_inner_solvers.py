@@ -40,14 +40,14 @@ def right_hand_side(case, seed=1):
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_the_residual_shrinks_as_far_as_the_format_allows(comm, make_space, whole, case, entry, name):
-    grid, space = make_space(comm, case.shape, case.periodic)
+    grid, space = make_space(comm, case.shape, case.periodic, halo=2)
     solver, low = made(entry, name, case, grid, space)
     rtol = inner_tolerance(get_format(name), 1e-10)
     solver.right_hand_side.set(right_hand_side(case)[grid.slices])
     b = whole(grid, solver.right_hand_side.to_numpy()).reshape(-1)
     solver.solve(rtol, 200)
     x = whole(grid, solver.correction.to_numpy()).reshape(-1)
-    residual = b - case.matrix() @ x / low.scale
+    residual = b - case.matrix() @ x * (solver.gain / low.scale)
     # Rounding of the operator and of each vector, once an iteration, on top of the tolerance; 8-bit formats only help.
     gained = np.linalg.norm(residual) / np.linalg.norm(b)
     assert gained <= min(0.7, 3 * rtol + 50 * get_format(name).unit_roundoff)
@@ -55,7 +55,7 @@ def test_the_residual_shrinks_as_far_as_the_format_allows(comm, make_space, whol
 
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_a_second_solve_is_the_first_one_again(comm, make_space, case, entry):
-    grid, space = make_space(comm, case.shape, case.periodic)
+    grid, space = make_space(comm, case.shape, case.periodic, halo=2)
     solver, _ = made(entry, "bf16", case, grid, space)
     answers = []
     for seed in (1, 2, 1):
@@ -68,17 +68,17 @@ def test_a_second_solve_is_the_first_one_again(comm, make_space, case, entry):
 
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_nothing_gives_nothing(comm, make_space, case, entry):
-    grid, space = make_space(comm, case.shape, case.periodic)
+    grid, space = make_space(comm, case.shape, case.periodic, halo=2)
     solver, _ = made(entry, "fp16", case, grid, space)
     solver.right_hand_side.set(0.0)
     result = solver.solve(0.05, 50)
     assert not solver.correction.to_numpy().any()
-    assert result.reduction == 0.0
+    assert result.reduction in (0.0, None)
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_the_limit_of_iterations_is_kept(comm, make_space, case, entry):
-    grid, space = make_space(comm, case.shape, case.periodic)
+    grid, space = make_space(comm, case.shape, case.periodic, halo=2)
     solver, _ = made(entry, "fp32", case, grid, space)
     solver.right_hand_side.set(right_hand_side(case)[grid.slices])
     assert solver.solve(1e-30, 3).iterations == 3
@@ -88,7 +88,7 @@ def test_the_limit_of_iterations_is_kept(comm, make_space, case, entry):
 @pytest.mark.parametrize("name", ["fp64", "bf16", "fp8_e4m3"])
 def test_the_number_of_ranks_changes_no_bit(world, alone, make_space, whole, case, entry, name):
     def solved(comm):
-        grid, space = make_space(comm, case.shape, case.periodic)
+        grid, space = make_space(comm, case.shape, case.periodic, halo=2)
         solver, _ = made(entry, name, case, grid, space)
         solver.right_hand_side.set(right_hand_side(case)[grid.slices])
         result = solver.solve(0.05, 30)

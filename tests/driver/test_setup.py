@@ -36,8 +36,10 @@ def test_an_unknown_backend_is_refused(alone):
         choose_backend(alone, "gpu", 1)
 
 
-@pytest.mark.parametrize(("sets", "width"), [((), 1), (("time.stepper=euler", "time.steps_per_pass=3"), 3)])
-def test_the_halo_is_as_wide_as_the_steps_of_a_pass(sets, width):
+@pytest.mark.parametrize(
+    ("sets", "width"), [((), 2), (("solver.inner=cg",), 1), (("time.stepper=euler", "time.steps_per_pass=3"), 3)]
+)
+def test_the_halo_is_as_wide_as_multigrid_or_the_steps_of_a_pass_need(sets, width):
     assert halo_width(options(*sets)) == width
 
 

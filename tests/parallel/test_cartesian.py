@@ -10,7 +10,8 @@ import pytest
 
 from mpsolve.errors import ShapeError
 from mpsolve.parallel import cartesian
-from mpsolve.parallel.cartesian import Cartesian, choose_rank_grid
+from mpsolve.parallel.cartesian import Cartesian
+from mpsolve.parallel.rank_grid import choose_rank_grid
 
 SHAPES = [(97,), (64, 32), (13, 41), (5, 128), (14, 8, 9), (16, 5, 11)]
 SIZES = [1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13]

@@ -13,6 +13,7 @@ from mpsolve.field import Field
 from mpsolve.formats.base import Format
 from mpsolve.kernels.dense import DenseKernels
 from mpsolve.kernels.sweep import MOST_STEPS
+from mpsolve.kernels.transfers.layout import Overlay, Weight
 
 #: A plain one-dimensional compute array, indexed by one storage index.
 VECTOR = "vector"
@@ -160,6 +161,48 @@ class Backend(ABC):
         ------
         ShapeError
             If the fields differ, or the halo is too narrow for the steps.
+        """
+
+    @abstractmethod
+    def bind_restriction(
+        self,
+        point: Callable,
+        coarse: Field,
+        inputs: Sequence[Input],
+        overlay: Overlay,
+        weights: Sequence[NDArray | None],
+    ) -> Launch:
+        """Bind ``coarse = sum over children of weight * point``: a point function summed over the children of a cell.
+
+        Parameters
+        ----------
+        point : callable
+            As in `bind`, with one value; evaluated at the children of every interior coarse cell, ghosts included.
+        coarse : Field
+            The result on its interior.
+        inputs : sequence of Field or ndarray
+            Of the fine block.
+        overlay : Overlay
+            How the blocks lie over each other.
+        weights : sequence of ndarray or None
+            Per halved axis a weight per fine storage index, in the compute type of the loop (0 for a child that does
+            not exist); None for axes that are kept. A child counts with the product of its weights.
+        """
+
+    @abstractmethod
+    def bind_prolongation(self, fine: Field, coarse: Field, overlay: Overlay, weights: Sequence[Weight]) -> Launch:
+        """Bind ``fine += multilinear interpolation of coarse``, on the interior of ``fine``.
+
+        Parameters
+        ----------
+        fine, coarse : Field
+            Their blocks lie as `overlay` says; the coarse ghosts, corners included, must be valid one deep.
+        overlay : Overlay
+            How the blocks lie over each other.
+        weights : sequence of ndarray, Field or None
+            Per halved axis the weight of the coarse cell beside the parent of a fine cell (the one before it for a
+            first child, after it for a second): by storage index, or a field of the fine block. Vectors are in the
+            compute type (FP64 if a field is FP64). None for axes that are kept.
         """
 
 

@@ -11,6 +11,7 @@ from mpsolve.errors import BackendUnavailable
 from mpsolve.field import Field
 from mpsolve.kernels.dense import DenseKernels
 from mpsolve.kernels.sweep_array import reflect_outer_axes
+from mpsolve.kernels.transfers.layout import Overlay, Weight
 
 #: Below this many cells a second thread costs more than it saves.
 CELLS_PER_THREAD = 1 << 14
@@ -135,6 +136,72 @@ class CpuBackend(Backend):
     def bind_lines(self, output: Field, argument: Field, factors: tuple[Field, Field, Field]) -> Launch:
         """Compile and bind the solution of tridiagonal systems along rows; see `Backend.bind_lines`."""
         return _CompiledLines(self, output, argument, factors)
+
+    def bind_restriction(
+        self,
+        point: Callable,
+        coarse: Field,
+        inputs: Sequence[Input],
+        overlay: Overlay,
+        weights: Sequence[NDArray | None],
+    ) -> Launch:
+        """Compile and bind the sum of a point function over children; see `Backend.bind_restriction`."""
+        overlay.check(next(given for given in inputs if isinstance(given, Field)), coarse)
+        return _CompiledRestriction(self, point, coarse, inputs, overlay, weights)
+
+    def bind_prolongation(self, fine: Field, coarse: Field, overlay: Overlay, weights: Sequence[Weight]) -> Launch:
+        """Compile and bind a multilinear interpolation; see `Backend.bind_prolongation`."""
+        overlay.check(fine, coarse)
+        return _CompiledProlongation(self, fine, coarse, overlay, weights)
+
+
+class _CompiledRestriction(Launch):
+    def __init__(self, backend, point, coarse: Field, inputs, overlay: Overlay, weights) -> None:
+        from mpsolve.kernels.transfers.restriction import RestrictionSpec
+
+        formats = tuple(given.format if isinstance(given, Field) else VECTOR for given in inputs)
+        self.backend, self.kernel = backend, None
+        self.spec = RestrictionSpec(point, overlay.halved, formats, coarse.format)
+        fine = next(given for given in inputs if isinstance(given, Field))
+        self.scalar = np.dtype(self.spec.loop.compute).type
+        arrays = [given.storage if isinstance(given, Field) else given for given in inputs]
+        unused = np.zeros(0, self.scalar)
+        self.arrays = [coarse.storage, *arrays, *(unused if weight is None else weight for weight in weights)]
+        at = [overlay.start(fine, coarse, axis) for axis in range(coarse.ndim)]
+        self.boxes = []
+        for a, b in _slabs((0,) * coarse.ndim, coarse.shape, backend.threads):
+            self.boxes.append([x + o for corner in (a, b) for x, o in zip(corner, coarse.origin, strict=True)] + at)
+
+    def __call__(self, *scalars: float) -> NDArray[np.int64]:
+        if self.kernel is None:
+            from dataclasses import replace
+
+            from mpsolve.kernels.transfers.restriction import restriction_kernel
+
+            self.kernel = restriction_kernel(replace(self.spec, scalars=len(scalars)))
+        arguments = (*self.arrays, *map(self.scalar, scalars))
+        self.backend.run(self.kernel, [(*arguments, *box) for box in self.boxes])
+        return empty_bins(0)
+
+
+class _CompiledProlongation(Launch):
+    def __init__(self, backend, fine: Field, coarse: Field, overlay: Overlay, weights: Sequence[Weight]) -> None:
+        from mpsolve.kernels.transfers.prolongation import ProlongationSpec, prolongation_kernel
+
+        formats = tuple(given.format if isinstance(given, Field) else VECTOR for given in weights)
+        spec = ProlongationSpec(overlay.halved, fine.format, coarse.format, formats)
+        unused = np.zeros(0, np.dtype(spec.compute))
+        arrays = [given.storage if isinstance(given, Field) else given for given in weights]
+        fixed = (fine.storage, coarse.storage, *(unused if array is None else array for array in arrays))
+        at = [overlay.start(fine, coarse, axis) for axis in range(fine.ndim)]
+        self.backend, self.kernel, self.calls = backend, prolongation_kernel(spec), []
+        for a, b in _slabs((0,) * fine.ndim, fine.shape, backend.threads):
+            box = [x + o for corner in (a, b) for x, o in zip(corner, fine.origin, strict=True)]
+            self.calls.append((*fixed, *box, *at))
+
+    def __call__(self, *scalars: float) -> NDArray[np.int64]:
+        self.backend.run(self.kernel, self.calls)
+        return empty_bins(0)
 
 
 class _CompiledSweep(Launch):

@@ -14,6 +14,8 @@ from mpsolve.kernels.dense import DenseKernels
 from mpsolve.kernels.dense_array import ArrayKernels
 from mpsolve.kernels.noise_array import random_bits_array
 from mpsolve.kernels.sweep_array import sweep_array
+from mpsolve.kernels.transfers.layout import Overlay, Weight
+from mpsolve.kernels.transfers.transfer_array import child_sums, interpolation
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,16 @@ class _Reference(Launch):
                 accumulate(decoded[0] * decoded[1], bins[number])
         return bins
 
-    def _store(self, scalars: tuple) -> None:
+    def evaluate(self, scalars: tuple) -> list[NDArray]:
+        """Return the values of the point function on the box, before they are rounded to a storage format."""
         shape = tuple(max(position.stop - position.start, 0) for position in self.index)
         with np.errstate(all="ignore"):
             values = self.point(self._loader(len(shape)), self.inputs, scalars, *self.index)
         values = values if isinstance(values, tuple) else (values,)
-        wide = [np.broadcast_to(value, shape) for value in values]
-        for number, (field, value) in enumerate(zip(self.outputs, wide, strict=True)):
+        return [np.broadcast_to(value, shape) for value in values]
+
+    def _store(self, scalars: tuple) -> None:
+        for number, (field, value) in enumerate(zip(self.outputs, self.evaluate(scalars), strict=True)):
             if value.dtype != field.format.compute and value.dtype != self.compute:
                 raise FormatError(f"{self.point.__name__} computed in {value.dtype}, not in {self.compute}")
             field.region(self.lo, self.hi)[...] = self._encoded(field, number, value)
@@ -146,6 +151,52 @@ class ReferenceBackend(Backend):
     def bind_lines(self, output: Field, argument: Field, factors: tuple[Field, Field, Field]) -> Launch:
         """Bind the solution of tridiagonal systems along rows; see `Backend.bind_lines`."""
         return _ReferenceLines(output, argument, factors)
+
+    def bind_restriction(
+        self,
+        point: Callable,
+        coarse: Field,
+        inputs: Sequence[Input],
+        overlay: Overlay,
+        weights: Sequence[NDArray | None],
+    ) -> Launch:
+        """Bind the sum of a point function over children; see `Backend.bind_restriction`."""
+        overlay.check(next(given for given in inputs if isinstance(given, Field)), coarse)
+        return _ReferenceRestriction(point, coarse, inputs, overlay, weights)
+
+    def bind_prolongation(self, fine: Field, coarse: Field, overlay: Overlay, weights: Sequence[Weight]) -> Launch:
+        """Bind a multilinear interpolation; see `Backend.bind_prolongation`."""
+        overlay.check(fine, coarse)
+        return _ReferenceProlongation(fine, coarse, overlay, weights)
+
+
+class _ReferenceRestriction(Launch):
+    def __init__(self, point, coarse: Field, inputs, overlay: Overlay, weights) -> None:
+        fine = next(given for given in inputs if isinstance(given, Field))
+        counts = [(2 if halved else 1) * n for halved, n in zip(overlay.halved, coarse.shape, strict=True)]
+        hi = tuple(first + count for first, count in zip(overlay.first, counts, strict=True))
+        self.coarse, self.overlay = coarse, overlay
+        self.values = _Reference(point, [], inputs, overlay.first, hi, (), "nearest", (0,) * fine.ndim, 0)
+        pieces = zip(weights, fine.origin, overlay.first, hi, strict=True)
+        self.weights = [None if w is None else w[origin + lo : origin + up] for w, origin, lo, up in pieces]
+
+    def __call__(self, *scalars: float) -> NDArray[np.int64]:
+        values = self.values.evaluate(tuple(self.values.compute.type(scalar) for scalar in scalars))[0]
+        with np.errstate(all="ignore"):
+            self.coarse.interior[...] = self.coarse.format.encode(child_sums(values, self.overlay, self.weights))
+        return empty_bins(0)
+
+
+class _ReferenceProlongation(Launch):
+    def __init__(self, fine: Field, coarse: Field, overlay: Overlay, weights: Sequence[Weight]) -> None:
+        self.fine, self.coarse, self.overlay, self.weights = fine, coarse, overlay, weights
+
+    def __call__(self, *scalars: float) -> NDArray[np.int64]:
+        with np.errstate(all="ignore"):
+            added = interpolation(self.fine, self.coarse, self.overlay, self.weights)
+            decoded = self.fine.format.decode(self.fine.interior)
+            self.fine.interior[...] = self.fine.format.encode(decoded + added)
+        return empty_bins(0)
 
 
 class _ReferenceSweep(Launch):

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from mpsolve.errors import ConfigError
 from mpsolve.lookup import names
 from mpsolve.precision import DEFAULT_LADDER, Roles, ladder_from, preset
+from mpsolve.solvers.multigrid.options import CYCLES, SMOOTHERS
 from mpsolve.solvers.preconditioners import PRECONDITIONERS
 from mpsolve.timestepping.base import STATE_UPDATES
 
@@ -77,12 +78,31 @@ class TimeOptions:
 class SolverOptions:
     """Implicit solves."""
 
-    inner: str = option("cg", "inner solver: a file in solvers/inner", choices=partial(names, "solvers.inner"))
+    inner: str = option(
+        "auto",
+        "inner solver: a file in solvers/inner, or auto: by the coefficients",
+        choices=lambda: ("auto", *names("solvers.inner")),
+    )
     preconditioner: str = option("auto", "of the inner solver", choices=PRECONDITIONERS)
     rtol: float = option(1e-12, "FP64 backward error to reach", above=0.0, below=1.0)
     max_refinements: int = option(60, "outer iterations", min=1)
     max_iterations: int = option(10_000, "inner iterations of one refinement", min=1)
     inner_rtol: float = option(0.0, "reduction asked of one inner solve; 0: by the format", min=0.0, below=1.0)
+
+
+@dataclass(frozen=True)
+class MultigridTable:
+    """The cycles of multigrid, if it is the inner solver."""
+
+    cycle: str = option("v", "v, w, or full: the first cycle of each solve starts on the coarsest grid", choices=CYCLES)
+    smoother: str = option("auto", "auto: lines where rows are coupled strongest", choices=("auto", *SMOOTHERS))
+    sweeps_before: int = option(2, "smoothing steps before the coarser grid", min=0, max=16)
+    sweeps_after: int = option(2, "smoothing steps after it", min=0, max=16)
+    levels: tuple[str, ...] = option((), "format of each grid, the last one for all coarser ones", choices=_formats)
+
+    def __post_init__(self) -> None:
+        if self.sweeps_before + self.sweeps_after < 1:
+            raise ConfigError("multigrid.sweeps_before and sweeps_after are both 0: give at least one smoothing step")
 
 
 @dataclass(frozen=True)
@@ -172,6 +192,7 @@ class HeatAppOptions:
     earth: EarthOptions = table(EarthOptions)
     time: TimeOptions = table(TimeOptions)
     solver: SolverOptions = table(SolverOptions)
+    multigrid: MultigridTable = table(MultigridTable)
     precision: PrecisionOptions = table(PrecisionOptions)
     run: RunOptions = table(RunOptions)
 

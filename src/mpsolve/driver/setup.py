@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from mpsolve import lookup
@@ -15,6 +15,8 @@ from mpsolve.models.base import DiffusiveModel
 from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.launch import threads_per_rank
 from mpsolve.parallel.space import Space
+from mpsolve.solvers.multigrid.levels import HALO
+from mpsolve.solvers.multigrid.options import MultigridOptions
 from mpsolve.solvers.refinement import RefinementOptions
 from mpsolve.timestepping.base import SteppedProblem, Stepper, UnstableStep
 
@@ -72,7 +74,10 @@ def divide(
 
 
 def halo_width(options: HeatAppOptions) -> int:
-    """Return how many ghost layers the stepper exchanges."""
+    """Return how many ghost layers the stepper, or its inner solver, exchanges."""
+    solver = options.solver
+    if options.implicit and (solver.inner in ("auto", "multigrid") or solver.preconditioner == "multigrid"):
+        return HALO
     return options.time.steps_per_pass if options.time.stepper == "euler" else 1
 
 
@@ -88,6 +93,7 @@ def refinement_options(options: HeatAppOptions) -> RefinementOptions:
         max_refinements=solver.max_refinements,
         max_iterations=solver.max_iterations,
         inner_rtol=solver.inner_rtol,
+        multigrid=MultigridOptions(**asdict(options.multigrid)),
     )
 
 

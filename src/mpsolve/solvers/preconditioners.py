@@ -14,8 +14,10 @@ from mpsolve.operators.base import Operator, Rows
 from mpsolve.parallel.reductions import maximum
 from mpsolve.precision import get_format
 from mpsolve.solvers.lines import factorise
+from mpsolve.solvers.multigrid.hierarchy import Hierarchy
+from mpsolve.solvers.multigrid.options import MultigridOptions
 
-PRECONDITIONERS = ("auto", "lines", "jacobi", "none")
+PRECONDITIONERS = ("auto", "multigrid", "lines", "jacobi", "none")
 #: Binary exponent of the largest weight, so that narrow formats neither overflow nor lose the small ones. A common
 #: factor of the preconditioner changes no iterate of a Krylov method.
 LARGEST_WEIGHT = 4
@@ -44,19 +46,28 @@ def multiply(load, a, c, *index):
     return load(a[0], *index) * load(a[1], *index)
 
 
-def bind_preconditioner(kind: str, operator: Operator, residual: Field) -> Preconditioner | None:
+def copied(load, a, c, *index):
+    """Return the vector itself; a = (vector,)."""
+    return load(a[0], *index)
+
+
+def bind_preconditioner(
+    kind: str, operator: Operator, residual: Field, multigrid: MultigridOptions | None = None
+) -> Preconditioner | None:
     """Return a preconditioner for an operator, or None where there is nothing to gain (collective).
 
     Parameters
     ----------
     kind : str
-        ``"lines"`` solves the coupling along the last axis exactly, which takes the poles of a latitude-longitude
-        grid; ``"jacobi"`` divides by the diagonal; ``"none"``; ``"auto"`` takes lines where they are much stronger
-        coupled than columns, else the diagonal where that varies.
+        ``"multigrid"`` does one cycle; ``"lines"`` solves the coupling along the last axis exactly, which takes the
+        poles of a latitude-longitude grid; ``"jacobi"`` divides by the diagonal; ``"none"``; ``"auto"`` takes lines
+        where they are much stronger coupled than columns, else the diagonal where that varies.
     operator : Operator
         The operator in low precision.
     residual : Field
         What it is applied to.
+    multigrid : MultigridOptions, optional
+        Of the cycle.
 
     Raises
     ------
@@ -67,6 +78,8 @@ def bind_preconditioner(kind: str, operator: Operator, residual: Field) -> Preco
     """
     if kind not in PRECONDITIONERS:
         raise UnknownNameError("preconditioner", kind, PRECONDITIONERS)
+    if kind == "multigrid":
+        return _multigrid(operator, residual, multigrid or MultigridOptions())
     rows = operator.rows() if kind in ("auto", "lines") else None
     if kind == "lines" and rows is None:
         raise ConfigError(
@@ -76,6 +89,18 @@ def bind_preconditioner(kind: str, operator: Operator, residual: Field) -> Preco
     if rows is not None and (kind == "lines" or rows.dominant):
         return _lines(operator, residual, rows)
     return None if kind == "none" else _jacobi(operator, residual)
+
+
+def _multigrid(operator: Operator, residual: Field, options: MultigridOptions) -> Preconditioner:
+    hierarchy = Hierarchy(operator, options)
+    level = hierarchy.level
+    copy = operator.space.bind(copied, [level.b], [residual], phase="inner")
+
+    def apply() -> None:
+        copy()
+        level.cycle(False)
+
+    return Preconditioner(level.u, apply)
 
 
 def _jacobi(operator: Operator, residual: Field) -> Preconditioner | None:

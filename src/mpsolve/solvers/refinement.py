@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 from mpsolve import lookup
 from mpsolve.field import Field
+from mpsolve.formats.base import Format
 from mpsolve.operators.base import Operator
 from mpsolve.parallel.reductions import norm
 from mpsolve.precision import get_format
+from mpsolve.solvers.automatic import choose_inner
 from mpsolve.solvers.base import Escalation, Refinement, Result, Status
 from mpsolve.solvers.inner.base import InnerSolver
+from mpsolve.solvers.multigrid.options import MultigridOptions
 from mpsolve.solvers.scaling import to_unit
 from mpsolve.solvers.stopping import Progress, inner_tolerance
 
@@ -18,6 +21,11 @@ from mpsolve.solvers.stopping import Progress, inner_tolerance
 MARGIN = 0.3
 #: Sums of squares below this may have lost terms that fell below the normal numbers.
 SMALLEST_SQUARE = 1e-250
+
+#: Formats that end below this are scaled by the largest entry of a residual.
+LEAST_RANGE = 1e4
+#: Where the root mean square of a scaled residual comes to lie: entries of 2**18 times as much still fit FP16.
+TYPICAL = 0.125
 
 
 def scaled_copy(load, a, c, *index):
@@ -41,11 +49,11 @@ class RefinementOptions:
     Attributes
     ----------
     inner : str
-        Inner solver: the name of a file in ``solvers/inner``.
+        Inner solver: the name of a file in ``solvers/inner``, or ``"auto"``: see `choose_inner`.
     ladder : tuple of str
         Formats to try in turn, the first one first.
     preconditioner : str
-        Of the inner solver: ``"auto"``, ``"lines"``, ``"jacobi"`` or ``"none"``.
+        Of the inner solver: see `mpsolve.solvers.preconditioners`.
     accumulate : str
         Format of sums inside the inner solver.
     rtol : float
@@ -56,6 +64,8 @@ class RefinementOptions:
         Upper bound of the inner iterations of one refinement.
     inner_rtol : float
         Reduction asked of each inner solve; 0 chooses by the format.
+    multigrid : MultigridOptions
+        Of the inner solver ``"multigrid"``.
     """
 
     inner: str = "cg"
@@ -66,6 +76,7 @@ class RefinementOptions:
     max_refinements: int = 60
     max_iterations: int = 10_000
     inner_rtol: float = 0.0
+    multigrid: MultigridOptions = MultigridOptions()
 
 
 class _Rung:
@@ -75,8 +86,9 @@ class _Rung:
         self.format = get_format(name)
         low = operator.in_format(self.format)
         self.scale = low.scale
-        self.solver: InnerSolver = lookup.find("solvers.inner", options.inner).create(
-            low, options.accumulate, options.preconditioner
+        inner, preconditioner = choose_inner(options.inner, options.preconditioner, low)
+        self.solver: InnerSolver = lookup.find("solvers.inner", inner).create(
+            low, options.accumulate, preconditioner, options.multigrid
         )
         bind = operator.space.bind
         self.send = bind(scaled_copy, [self.solver.right_hand_side], [residual], phase="refinement", flops=1)
@@ -112,7 +124,8 @@ class RefinementSolver:
         self.solution, self.right_hand_side, self._residual, self._best = (space.zeros(double) for _ in range(4))
         fields = self._residual, self.solution, self.right_hand_side
         self._evaluate = operator.affine(*fields, dots=((0, 0), (1, 1), (2, 2)), phase="residual")
-        self.homogeneous = False
+        self.homogeneous, self._residual_norm = False, 0.0
+        self._entries = max(1, sum(space.comm.allgather(math.prod(space.shape))))
         self._rungs: list[_Rung] = []
         self._level = 0
 
@@ -154,7 +167,7 @@ class RefinementSolver:
         squares = self._evaluate(1.0, -1.0)
         fields = self._residual, self.solution, self.right_hand_side
         residual, x, b = (self._norm(float(square), field) for square, field in zip(squares, fields, strict=True))
-        self.homogeneous = b == 0.0
+        self.homogeneous, self._residual_norm = b == 0.0, residual
         size = self.operator.norm * x + b
         backward = residual / size if 0 < size < math.inf else (0.0 if residual == 0 else math.inf)
         return residual, backward, residual / b if b > 0 else backward
@@ -171,12 +184,22 @@ class RefinementSolver:
         The inner solve goes no further than the last refinement needs.
         """
         rung = self.rung()
-        scale = to_unit(self.space.largest(self._residual))
+        scale = self._unit_scale(rung.format)
         rung.send(scale)
         enough = MARGIN * self.options.rtol / backward_error if backward_error > 0 else 0.0
         inner = rung.solver.solve(min(0.1, max(rung.rtol, enough)), self.options.max_iterations)
-        rung.receive(1.0 / (scale * rung.scale))
+        rung.receive(rung.solver.gain / (scale * rung.scale))
         return inner.iterations
+
+    def _unit_scale(self, format: Format) -> float:
+        """Return the power of two that brings the residual into the range of a format (collective for narrow ones).
+
+        By its root mean square, of which the largest entry is at most ``sqrt(n)`` times more; formats with a range too
+        small for that are scaled by the largest entry itself.
+        """
+        if format.largest < LEAST_RANGE:
+            return to_unit(self.space.largest(self._residual))
+        return to_unit(self._residual_norm / math.sqrt(self._entries)) * TYPICAL
 
     def keep(self) -> None:
         """Remember the present solution as the best so far."""

@@ -14,12 +14,13 @@ class InnerResult:
     ----------
     iterations : int
         Iterations done.
-    reduction : float
-        Norm of the solver's own residual over its initial norm; NaN or infinite after a breakdown.
+    reduction : float or None
+        Norm of the solver's own residual over its initial norm; NaN or infinite after a breakdown, None if the solver
+        does not measure it: the FP64 residual that follows tells.
     """
 
     iterations: int
-    reduction: float
+    reduction: float | None
 
 
 class InnerSolver(ABC):
@@ -30,11 +31,14 @@ class InnerSolver(ABC):
     right_hand_side : Field
         r, filled by the caller before `solve`; changed by it.
     correction : Field
-        d, valid after `solve`.
+        d over `gain`, valid after `solve`.
+    gain : float
+        A power of two.
     """
 
     right_hand_side: Field
     correction: Field
+    gain: float = 1.0
 
     @abstractmethod
     def solve(self, rtol: float, max_iterations: int) -> InnerResult:

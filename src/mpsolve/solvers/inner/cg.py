@@ -10,6 +10,7 @@ from mpsolve.formats.base import Format
 from mpsolve.operators.base import Operator
 from mpsolve.precision import get_format
 from mpsolve.solvers.inner.base import InnerResult, InnerSolver
+from mpsolve.solvers.multigrid.options import MultigridOptions
 from mpsolve.solvers.preconditioners import bind_preconditioner
 
 #: Iterations without a new smallest residual after which the solve is given up as stalled.
@@ -40,16 +41,24 @@ class ConjugateGradients(InnerSolver):
     accumulate : Format
         Format of the correction, which is a sum of many steps.
     preconditioner : str
-        ``"auto"``, ``"lines"``, ``"jacobi"`` or ``"none"``: see `mpsolve.solvers.preconditioners`.
+        See `mpsolve.solvers.preconditioners`.
+    multigrid : MultigridOptions, optional
+        Of the preconditioner ``"multigrid"``.
     """
 
-    def __init__(self, operator: Operator, accumulate: Format, preconditioner: str = "auto") -> None:
+    def __init__(
+        self,
+        operator: Operator,
+        accumulate: Format,
+        preconditioner: str = "auto",
+        multigrid: MultigridOptions | None = None,
+    ) -> None:
         space, format = operator.space, operator.format
         self.operator, self.space = operator, space
         self.right_hand_side, self._p, self._s, self._w = (space.zeros(format) for _ in range(4))
         wide = accumulate if accumulate.significand_bits > format.significand_bits else format
         self.correction = space.zeros(wide)
-        self._precondition = bind_preconditioner(preconditioner, operator, self.right_hand_side)
+        self._precondition = bind_preconditioner(preconditioner, operator, self.right_hand_side, multigrid)
         u = self.right_hand_side if self._precondition is None else self._precondition.output
         p, s, x, r, w = self._p, self._s, self.correction, self.right_hand_side, self._w
         self._update = space.bind(update, [p, s, x, r], [p, s, x, r, w, u], phase="inner", flops=8)
@@ -83,6 +92,11 @@ class ConjugateGradients(InnerSolver):
         return InnerResult(iteration, reduction)
 
 
-def create(operator: Operator, accumulate: str = "fp32", preconditioner: str = "auto") -> InnerSolver:
+def create(
+    operator: Operator,
+    accumulate: str = "fp32",
+    preconditioner: str = "auto",
+    multigrid: MultigridOptions | None = None,
+) -> InnerSolver:
     """Return conjugate gradients for an operator; ``accumulate`` names the format of the correction."""
-    return ConjugateGradients(operator, get_format(accumulate), preconditioner)
+    return ConjugateGradients(operator, get_format(accumulate), preconditioner, multigrid)

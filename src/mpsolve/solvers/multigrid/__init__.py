@@ -1,0 +1,1 @@
+"""Geometric multigrid for diffusion: coarse coefficients, levels, cycles; the inner solver is in solvers/inner."""

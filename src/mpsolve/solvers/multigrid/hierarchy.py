@@ -1,0 +1,53 @@
+"""All grids of one operator, in the formats that the options give."""
+
+from __future__ import annotations
+
+from mpsolve.errors import ConfigError
+from mpsolve.operators.base import Operator
+from mpsolve.operators.diffusion import Diffusion
+from mpsolve.precision import get_format
+from mpsolve.solvers.multigrid.coefficients import LevelCoefficients
+from mpsolve.solvers.multigrid.levels import HALO, Level, build
+from mpsolve.solvers.multigrid.options import MultigridOptions
+from mpsolve.solvers.multigrid.stencil import largest_diagonal
+
+
+class Hierarchy:
+    """The levels of a diffusion operator.
+
+    Parameters
+    ----------
+    operator : Operator
+        In low precision, with norm of about 1; vectors with a halo of at least `HALO`.
+    options : MultigridOptions
+        Smoothing, cycles, formats.
+
+    Attributes
+    ----------
+    level : Level
+        The finest one; its vectors are in the first of the formats.
+    gain : float
+        The power of two by which the finest level's solution is to be multiplied: its operator is larger by as much.
+
+    Raises
+    ------
+    ConfigError
+        If the operator is not a diffusion operator on a grid, or its vectors have too few ghosts.
+    """
+
+    def __init__(self, operator: Operator, options: MultigridOptions) -> None:
+        diffusion = _checked(operator)
+        formats = tuple(get_format(name) for name in options.levels) or (operator.format,)
+        self.gain = largest_diagonal(formats[0])
+        coefficients = LevelCoefficients.finest(diffusion.grid, diffusion.coefficients)
+        factor = self.gain / operator.scale
+        self.level: Level = build(diffusion.grid, operator.space, coefficients, factor, formats, options)
+
+
+def _checked(operator: Operator) -> Diffusion:
+    """Return the operator if multigrid can coarsen it."""
+    if not isinstance(operator, Diffusion):
+        raise ConfigError("multigrid needs a diffusion operator on a grid; take inner = 'cg' for other operators")
+    if operator.space.halo < HALO:
+        raise ConfigError(f"multigrid needs vectors with a halo of {HALO}, not {operator.space.halo}")
+    return operator

@@ -1,0 +1,26 @@
+"""A refined multigrid solve on any grid, as the tests of this folder need it."""
+
+import numpy as np
+import pytest
+
+from mpsolve.operators.diffusion import Diffusion
+from mpsolve.precision import get_format
+from mpsolve.solvers.multigrid.options import MultigridOptions
+from mpsolve.solvers.refinement import RefinementOptions, RefinementSolver
+
+
+@pytest.fixture
+def refined(make_space):
+    """Return a function that solves a `DiffusionCase` by multigrid: ``solve(comm, case, name, **options)``."""
+
+    def solve(comm, case, name="fp64", *, backend="cpu", inner="multigrid", rtol=1e-12, **options):
+        grid, space = make_space(comm, case.shape, case.periodic, backend=backend, halo=2)
+        operator = Diffusion(grid, space, case.coefficients(grid), get_format("fp64"))
+        solver = RefinementSolver(
+            operator,
+            RefinementOptions(inner=inner, ladder=(name,), rtol=rtol, multigrid=MultigridOptions(**options)),
+        )
+        solver.right_hand_side.set(np.random.default_rng(4).uniform(-1, 1, case.shape)[grid.slices])
+        return grid, solver, solver.solve()
+
+    return solve
