@@ -1,4 +1,5 @@
-"""Run the benchmarks: ``python benchmarks/run.py [--out benchmarks/results] [--only NAME] [--devito PYTHON]``.
+"""Run the benchmarks: ``python benchmarks/run.py [--out benchmarks/results] [--only NAME] [--devito PYTHON]
+[--petsc COMMAND]``.
 
 Every other file of this folder is a benchmark: it defines ``measure(settings)``, which returns a dict with ``rows`` (a
 list of flat dicts), and what else is worth keeping. What the ratios compare is measured in alternation, in one run.
@@ -39,12 +40,15 @@ class Settings:
         Whether to use small arrays, only to see that everything runs.
     devito : str or None
         A Python interpreter that has Devito.
+    petsc : str or None
+        A command that runs Python with petsc4py on as many ranks.
     """
 
     threads: int
     rounds: int
     quick: bool = False
     devito: str | None = None
+    petsc: str | None = None
 
 
 def _ticks(pids: list[int]) -> tuple[int, int, int]:
@@ -185,6 +189,9 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=FOLDER / "results", help="folder of the JSON files")
     parser.add_argument("--only", choices=benchmarks(), help="run one benchmark")
     parser.add_argument("--devito", metavar="PYTHON", help="interpreter that has Devito, timed beside ours")
+    parser.add_argument(
+        "--petsc", metavar="COMMAND", help="runs Python with petsc4py on as many ranks, timed beside ours"
+    )
     parser.add_argument("--threads", type=int, default=min(2, len(os.sched_getaffinity(0))))
     parser.add_argument("--rounds", type=int, default=7, help="timings of each case; the median counts")
     parser.add_argument("--quick", action="store_true", help="small arrays: shows that it runs, not how fast")
@@ -194,7 +201,7 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
 def main() -> None:
     """Run the benchmarks that were asked for, print their tables and keep their results."""
     asked = options()
-    settings = Settings(asked.threads, asked.rounds, asked.quick, asked.devito)
+    settings = Settings(asked.threads, asked.rounds, asked.quick, asked.devito, asked.petsc)
     asked.out.mkdir(parents=True, exist_ok=True)
     for name in [asked.only] if asked.only else benchmarks():
         kept = context(settings)

@@ -65,8 +65,8 @@ CASES = {
 
 #: Too many ranks for the grid: the ranks and the words, then what the line has to say beside the counts that would do.
 TOO_MANY = (
-    (8, ("--set", "heat.shape=[2,2]"), ["2x2", "8 ranks", "4 ranks", "grid of"]),
-    (3, ("--set", "heat.shape=[2,2]"), ["2x2", "3 ranks", "2 ranks", "grid of"]),
+    (8, ("--set", "heat.shape=[2,2]"), ["2x2", "8 ranks", "1 ranks", "grid of"]),
+    (3, ("--set", "heat.shape=[2,2]"), ["2x2", "3 ranks", "1 ranks", "grid of"]),
     (
         8,
         (*SMALL, "--set", "run.ranks=[8,1]", "--set", "time.steps_per_pass=3", "--set", "time.stepper=euler"),
