@@ -7,6 +7,7 @@ pytest.importorskip("numba")
 
 from mpsolve.backends import cpu, reference
 from mpsolve.bins import to_float
+from mpsolve.errors import FormatError
 from mpsolve.field import Field
 from mpsolve.kernels.passes import sweep_stages, tile_width
 from mpsolve.kernels.sweep import RING, SweepSpec
@@ -133,3 +134,9 @@ def test_streaming_kernels_of_points_write_and_sum_the_same_bits(monkeypatch, na
     sums = cpu.create(2).bind(point, [streamed], [field], **box)()
     np.testing.assert_array_equal(streamed.storage, plain.storage)
     assert [to_float(table) for table in sums] == [to_float(table) for table in expected]
+
+
+def test_a_loop_that_would_confuse_two_formats_of_one_width_is_refused():
+    fields = [random_field((3, 4), name) for name in ("fp16", "bf16")]
+    with pytest.raises(FormatError, match="not bf16 and fp16"):
+        cpu.create().bind(None, [], fields, dots=((0, 1),))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpsolve.backends.base import VECTOR, Backend, Input, Launch, box_size, check_box, check_sweep, empty_bins
-from mpsolve.errors import BackendUnavailable
+from mpsolve.errors import BackendUnavailable, FormatError
 from mpsolve.field import Field
 from mpsolve.kernels.dense import DenseKernels
 from mpsolve.kernels.sweep_array import reflect_outer_axes
@@ -24,6 +24,14 @@ def _slabs(lo: tuple[int, ...], hi: tuple[int, ...], threads: int) -> list[tuple
     count = max(1, min(threads, box_size(lo, hi) // CELLS_PER_THREAD, hi[0] - lo[0]))
     cuts = [lo[0] + (hi[0] - lo[0]) * number // count for number in range(count + 1)]
     return [((a, *lo[1:]), (b, *hi[1:])) for a, b in zip(cuts, cuts[1:], strict=False)]
+
+
+def _check_widths(read: Sequence[Field]) -> None:
+    """Refuse to read two formats of one width in one loop, which tells them apart by their width alone."""
+    for bits in (8, 16):
+        names = sorted({field.format.name for field in read if field.format.bits == bits})
+        if len(names) > 1:
+            raise FormatError(f"one loop reads at most one format of {bits} bits, not {' and '.join(names)}; take one")
 
 
 class _Compiled(Launch):
@@ -99,6 +107,7 @@ class CpuBackend(Backend):
 
         fields = [given for given in (*outputs, *inputs) if isinstance(given, Field)]
         lo, hi = check_box(fields, lo, hi)
+        _check_widths([given for given in (*(outputs if dots else ()), *inputs) if isinstance(given, Field)])
         formats = tuple(given.format if isinstance(given, Field) else VECTOR for given in inputs)
         aliases = tuple(
             (number, place)
