@@ -15,7 +15,7 @@ QUICK = ("--backend", "reference", "--set", "run.pictures=false")
 SEVERAL = """
 import json, sys
 from mpsolve.apps import heat
-from mpsolve.driver import stream
+from mpsolve.parallel import stream
 from mpsolve.parallel import launch
 
 stream.ARRAY_BYTES = stream.LEAST_BYTES = 1 << 20

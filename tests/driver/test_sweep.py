@@ -22,6 +22,11 @@ def run(comm, out, *words):
     return run_all(comm, variants_of(parsed, HeatAppOptions), out, ["app", *words])
 
 
+def chosen(sets):
+    """Return the words that set options."""
+    return [word for one in sets for word in ("--set", one)]
+
+
 def results_of(directory):
     return json.loads((directory / "run.json").read_text())["results"]
 
@@ -63,6 +68,53 @@ def test_bad_input_leaves_no_directory(alone, tmp_path, words):
     with pytest.raises(MpsolveError):
         run(alone, tmp_path / "out", *words)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("sets", "named"),
+    [
+        (("heat.problem=heat_sine",), "multigrid"),
+        (("heat.problem=heat_manufactured",), "cg with multigrid"),
+        (("heat.problem=heat_sine", "solver.preconditioner=multigrid"), "cg with multigrid"),
+        (("solver.inner=cg",), "cg"),
+    ],
+)
+def test_the_record_says_what_solved(alone, tmp_path, sets, named):
+    assert run(alone, tmp_path / "out", *chosen(sets)) == 0
+    assert results_of(tmp_path / "out")["inner_solver"] == named
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        ("multigrid.cycle=w",),
+        ("multigrid.cycle=full",),
+        ("multigrid.smoother=red_black",),
+        ("multigrid.sweeps_before=0", "multigrid.sweeps_after=3"),
+        ('multigrid.levels=["fp32","bf16"]',),
+    ],
+)
+@pytest.mark.parametrize("problem", ["heat_sine", "heat_manufactured"])
+def test_every_option_of_multigrid_changes_the_way_and_not_the_answer(alone, tmp_path, problem, sets):
+    large = (*chosen((f"heat.problem={problem}", "heat.shape=[48,50]", "time.steps=1")), "--precision", "fp32")
+    assert run(alone, tmp_path / "plain", *large) == run(alone, tmp_path / "other", *large, *chosen(sets)) == 0
+    plain, other = results_of(tmp_path / "plain"), results_of(tmp_path / "other")
+    assert other["backward_error"] <= 1e-12
+    assert plain["backward_error"] != other["backward_error"]
+
+
+@pytest.mark.parametrize(
+    ("sets", "named"),
+    [
+        (("multigrid.sweeps_before=0", "multigrid.sweeps_after=0"), "both 0"),
+        (("multigrid.smoother=lines",), "multigrid.smoother = lines needs varying coefficients"),
+        (("multigrid.smoother=line",), "lines"),
+        (("multigrid.cycle=x",), "full"),
+    ],
+)
+def test_options_of_multigrid_that_cannot_be_are_named(alone, tmp_path, sets, named):
+    with pytest.raises(MpsolveError, match=named):
+        run(alone, tmp_path / "out", *chosen(("heat.problem=heat_sine", "solver.inner=multigrid", *sets)))
 
 
 def test_without_out_runs_go_below_runs(alone, tmp_path, monkeypatch):

@@ -192,6 +192,7 @@ def test_an_operator_that_is_not_definite_is_reported():
         ({"apply_inner": "poisson"}, ConfigError, "apply_inner is 'poisson'"),
         ({"observe": 1}, ConfigError, "observe is 1"),
         ({"inner": "gmress"}, UnknownNameError, "unknown inner solver 'gmress'; there are: .*cg"),
+        ({"inner": "multigrid"}, ConfigError, "multigrid needs a diffusion operator on a grid"),
         ({"precision": "fp12"}, UnknownNameError, "unknown precision 'fp12'; there are: bf16"),
         ({"precision": 16}, UnknownNameError, "unknown precision '16'"),
         ({"ladder": ("fp64", "fp32")}, ConfigError, "not more precise"),

@@ -41,6 +41,13 @@ def test_multigrid_has_levels(write_run):
     assert work.levels == 9
 
 
+@pytest.mark.parametrize(("named", "levels"), [("multigrid", 9), ("cg with multigrid", 9), ("cg", 1)])
+def test_what_solved_tells_the_levels_where_the_choice_was_left_open(write_run, named, levels):
+    config = {"model": "heat", "heat": {"shape": [1024, 1024]}, "solver": {"inner": "auto", "preconditioner": "auto"}}
+    results = {"unknowns": 2**20, "iterations": 8, "inner_solver": named}
+    assert read_work(write_run("auto", "grid", config=config, results=results)).levels == levels
+
+
 @pytest.mark.parametrize(("changes", "named"), [
     ({"ledger": {}}, "no ledger"),
     ({"ledger": {"inner": {"bf16": {"flops": "many"}}}}, "damaged ledger"),

@@ -13,7 +13,6 @@ from mpsolve.records.environment import usable_cores
 
 FORMATS = ("fp64", "fp32", "tf32", "bf16", "fp16", "fp8_e4m3")
 
-MARK = "speeds-of-mpsolve "
 LIMIT_S = 300.0
 
 
@@ -48,6 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _rank_speeds() -> dict[str, float]:
     """Measure memory and messages with a rank on each core, in other processes."""
+    from mpsolve.projection.rank_speeds import MARK
+
     launchers = find_launchers()
     if not launchers:
         raise BackendUnavailable(f"no mpirun or mpiexec: {INSTALL}")

@@ -34,8 +34,8 @@ class Tally:
     ----------
     log : StepLog
         Where the rows go.
-    format : str
-        Format of the last inner solve.
+    format, inner_solver : str
+        Of the last inner solve.
     failed : str
         What went wrong first, with advice; empty if every solve converged.
     """
@@ -44,6 +44,7 @@ class Tally:
     iterations: int = 0
     refinements: int = 0
     format: str = ""
+    inner_solver: str = ""
     escalations: list[dict[str, Any]] = field(default_factory=list)
     worst: float = 0.0
     failed: str = ""
@@ -53,6 +54,7 @@ class Tally:
         self.iterations += result.iterations
         self.refinements += result.refinements
         self.worst, self.format = max(self.worst, result.backward_error), result.format
+        self.inner_solver = result.inner_solver
         for change in result.escalations:
             self.escalations.append(
                 {"step": step, "from": change.old_format, "to": change.new_format, "reason": change.reason}
@@ -78,6 +80,7 @@ class Tally:
             "format": self.format,
             "escalations": self.escalations,
             "converged": not self.failed,
+            **({"inner_solver": self.inner_solver} if self.inner_solver else {}),
         }
 
 

@@ -14,8 +14,8 @@ from mpsolve.compare.table import render
 from mpsolve.driver.options import Variant
 from mpsolve.driver.outcome import Outcome, Reference
 from mpsolve.driver.setup import choose_backend
-from mpsolve.driver.stream import copy_bandwidth
 from mpsolve.parallel.launch import agree
+from mpsolve.parallel.stream import copy_bandwidth
 from mpsolve.records.run import RunRecord, check_directory
 
 if TYPE_CHECKING:

@@ -49,9 +49,7 @@ class Window:
 
     Examples
     --------
-    >>> class Alone:
-    ...     def Barrier(self): pass
-    ...     def allgather(self, value): return [value]
+    >>> from mpsolve.parallel.alone import Alone
     >>> with Window(Alone(), []) as window:
     ...     answer = 6 * 7
     >>> window.readings[0].kind

@@ -279,14 +279,9 @@ class Diffusion(Operator):
 
     def inverse_diagonal(self) -> NDArray[np.float64] | None:
         """Return 1 / diagonal of varying coefficients; None for uniform ones, whose diagonal is almost constant."""
-        return None if self.coefficients.uniform else self.scale / self._diagonal()
-
-    def _diagonal(self) -> NDArray[np.float64]:
-        diagonal = np.array(np.broadcast_to(self.coefficients.reaction, self.grid.shape))
-        for axis, face in enumerate(self.coefficients.faces):
-            diagonal += np.take(face, range(self.grid.shape[axis]), axis)
-            diagonal += np.take(face, range(1, self.grid.shape[axis] + 1), axis)
-        return diagonal
+        if self.coefficients.uniform:
+            return None
+        return self.scale / diagonal_of(self.coefficients.faces, self.coefficients.reaction)
 
     def rows(self) -> Rows | None:
         """Return the coupling along the last axis if that is not cut; see `Operator.rows`."""
@@ -297,7 +292,26 @@ class Diffusion(Operator):
         across = maximum(self.space.comm, max(float(np.max(face, initial=0.0)) for face in others))
         ring = along[..., 0] if self.grid.periodic[-1] else np.zeros(self.grid.shape[:-1])
         off = -along[..., :-1] / self.scale
-        return Rows(self._diagonal() / self.scale, off, -ring / self.scale, strongest > STRONG_ROWS * across)
+        diagonal = diagonal_of(self.coefficients.faces, self.coefficients.reaction)
+        return Rows(diagonal / self.scale, off, -ring / self.scale, strongest > STRONG_ROWS * across)
+
+
+def diagonal_of(faces: Sequence[NDArray[np.float64]], reaction: float | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the diagonal of an operator with varying coefficients: the reaction and all faces of each cell (local).
+
+    Parameters
+    ----------
+    faces : sequence of ndarray
+        As in `Coefficients`, varying.
+    reaction : float or ndarray
+        As in `Coefficients`.
+    """
+    cells = [face.shape[axis] - 1 for axis, face in enumerate(faces)]
+    diagonal = np.array(np.broadcast_to(reaction, cells))
+    for axis, face in enumerate(faces):
+        diagonal += np.take(face, range(cells[axis]), axis)
+        diagonal += np.take(face, range(1, cells[axis] + 1), axis)
+    return diagonal
 
 
 def side_source(

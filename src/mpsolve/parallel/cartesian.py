@@ -198,7 +198,7 @@ class Cartesian:
             raise ShapeError(f"a block to gather has shape {local.shape}; this rank holds {self.shape}")
         if self.comm.rank:
             for slab in _slabs(self.shape, local.itemsize):
-                self.comm.Send(_as_bytes(np.ascontiguousarray(local[slab])), 0, SLAB_TAG)
+                self.comm.Send(as_bytes(np.ascontiguousarray(local[slab])), 0, SLAB_TAG)
             return None
         whole = np.empty(self.global_shape, local.dtype)
         whole[self.slices] = local
@@ -206,7 +206,7 @@ class Cartesian:
             block = whole[self._slices_of(rank)]
             for slab in _slabs(block.shape, local.itemsize):
                 piece = np.empty(block[slab].shape, local.dtype)
-                self.comm.Recv(_as_bytes(piece), rank, SLAB_TAG)
+                self.comm.Recv(as_bytes(piece), rank, SLAB_TAG)
                 block[slab] = piece
         return whole
 
@@ -232,13 +232,13 @@ class Cartesian:
         local = np.empty(self.shape, dtype)
         if self.comm.rank or whole is None:
             for slab in _slabs(self.shape, dtype.itemsize):
-                self.comm.Recv(_as_bytes(local[slab]), 0, SLAB_TAG)
+                self.comm.Recv(as_bytes(local[slab]), 0, SLAB_TAG)
             return local
         local[...] = whole[self.slices]
         for rank in range(1, self.comm.size):
             block = whole[self._slices_of(rank)]
             for slab in _slabs(block.shape, dtype.itemsize):
-                self.comm.Send(_as_bytes(np.ascontiguousarray(block[slab])), rank, SLAB_TAG)
+                self.comm.Send(as_bytes(np.ascontiguousarray(block[slab])), rank, SLAB_TAG)
         return local
 
     def _check_whole(self, whole: np.ndarray | None) -> np.dtype:
@@ -302,6 +302,6 @@ def _slabs(shape: tuple[int, ...], itemsize: int) -> Iterator[slice]:
         yield slice(first, min(first + rows, shape[0]))
 
 
-def _as_bytes(array: np.ndarray) -> np.ndarray:
+def as_bytes(array: np.ndarray) -> np.ndarray:
     """Return the bytes of a contiguous array, because MPI has no types for 16- and 8-bit floats."""
     return array.reshape(-1).view(np.uint8)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpsolve.parallel.block_cyclic import Axis
+from mpsolve.parallel.cartesian import as_bytes
 from mpsolve.parallel.waiting import complete
 
 if TYPE_CHECKING:
@@ -98,9 +99,9 @@ def _exchange_between(comm, rows: Axis, sides: list[NDArray], targets: NDArray, 
             incoming[rank] = here[comes]
     width = sum(side.shape[1] for side in sides)
     buffers = {rank: np.empty((len(at), width), sides[0].dtype) for rank, at in incoming.items() if rank != comm.rank}
-    requests = [comm.Irecv(_bytes(buffer), rank, EXCHANGE_TAG) for rank, buffer in buffers.items()]
+    requests = [comm.Irecv(as_bytes(buffer), rank, EXCHANGE_TAG) for rank, buffer in buffers.items()]
     sent = {rank: block for rank, block in outgoing.items() if rank != comm.rank}
-    requests += [comm.Isend(_bytes(block), rank, EXCHANGE_TAG) for rank, block in sent.items()]
+    requests += [comm.Isend(as_bytes(block), rank, EXCHANGE_TAG) for rank, block in sent.items()]
     complete(requests)
     for rank, at in incoming.items():
         block = buffers[rank] if rank in buffers else outgoing[rank]
@@ -109,7 +110,3 @@ def _exchange_between(comm, rows: Axis, sides: list[NDArray], targets: NDArray, 
             side[at] = block[:, start : start + side.shape[1]]
             start += side.shape[1]
     return len(sent), sum(block.nbytes for block in sent.values())
-
-
-def _bytes(block: NDArray) -> NDArray[np.uint8]:
-    return block.reshape(-1).view(np.uint8)

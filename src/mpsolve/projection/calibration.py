@@ -13,6 +13,7 @@ import numpy as np
 from mpsolve import gemm_probe
 from mpsolve.energy.window import Window, all_meters
 from mpsolve.errors import BackendUnavailable, FileError
+from mpsolve.parallel.alone import Alone
 from mpsolve.records.environment import cpu_model, usable_cores
 
 # Products run for so long while their power is read, seconds: 20 updates of a counter that moves every 100 ms.
@@ -55,16 +56,6 @@ class Calibration:
     speeds: Mapping[str, float]
     power_w: float | None
     power_reason: str
-
-
-class _Alone:
-    """The communicator of a window in one process."""
-
-    def Barrier(self) -> None:  # noqa: N802
-        pass
-
-    def allgather(self, value: Any) -> list[Any]:
-        return [value]
 
 
 def calibrate(formats: Sequence[str], speeds: Mapping[str, float]) -> Calibration:
@@ -231,7 +222,7 @@ def _power(cores: int) -> tuple[float | None, str]:
     meters = [meter for meter in all_meters() if meter.available()]
     if not meters:
         return None, "no energy meter works here: see mpsolve doctor"
-    with Window(_Alone(), meters) as window:
+    with Window(Alone(), meters) as window:
         end = perf_counter() + POWER_S
         while perf_counter() < end:
             gemm.subtract(c, gemm.left(left), gemm.right(left))

@@ -8,28 +8,18 @@ from typing import Any
 import numpy as np
 
 from mpsolve.parallel import launch
+from mpsolve.parallel.stream import copy_bandwidth, triad_bandwidth
 
-# Arrays of all ranks together, bytes: large against caches, small against memory.
-ARRAY_BYTES = 1 << 27
-# Numbers that a triad takes at a time, so that its intermediate stays in the second-level cache.
-CHUNK = 1 << 14
-REPEATS = 5
+# Begins the line that `main` prints, among what a launcher may say.
+MARK = "speeds-of-mpsolve "
 
 SMALL_BYTES, LARGE_BYTES = 8, 1 << 22
 ROUNDS_SMALL, ROUNDS_LARGE = 2000, 30
 
 
 def stream(comm: Any) -> dict[str, float]:
-    """Return bytes per second of copy and triad on all ranks at once (collective).
-
-    Source: J. McCalpin, STREAM: 16 bytes of a number for ``c = a``, 24 for ``a = b + s c``.
-    """
-    size = ARRAY_BYTES // comm.size // 8
-    a, b, c = np.zeros(size), np.ones(size), np.ones(size)
-    return {
-        "copy_bytes_per_s": comm.size * 16 * size / _best(comm, lambda: np.copyto(a, b)),
-        "triad_bytes_per_s": comm.size * 24 * size / _best(comm, lambda: _triad(a, b, c)),
-    }
+    """Return bytes per second of copy and triad on all ranks at once (collective)."""
+    return {"copy_bytes_per_s": copy_bandwidth(comm), "triad_bytes_per_s": triad_bandwidth(comm)}
 
 
 def messages(comm: Any) -> dict[str, float]:
@@ -45,27 +35,8 @@ def main(_: list[str]) -> int:
     if comm.size > 1:
         found |= messages(comm)
     if comm.rank == 0:
-        print(f"speeds-of-mpsolve {json.dumps(found)}", flush=True)
+        print(f"{MARK}{json.dumps(found)}", flush=True)
     return 0
-
-
-def _triad(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> None:
-    for start in range(0, len(a), CHUNK):
-        part = slice(start, start + CHUNK)
-        np.multiply(c[part], 3.0, out=a[part])
-        np.add(a[part], b[part], out=a[part])
-
-
-def _best(comm: Any, action: Any) -> float:
-    action()
-    best = float("inf")
-    for _ in range(REPEATS):
-        comm.Barrier()
-        start = time.perf_counter()
-        action()
-        comm.Barrier()
-        best = min(best, time.perf_counter() - start)
-    return best
 
 
 def _one_way(comm: Any, size: int, rounds: int) -> float:

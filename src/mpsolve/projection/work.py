@@ -119,7 +119,7 @@ def read_work(directory: Path) -> Work:
         phases=phases,
         exchanges=0 if dense else _exchanges(config, results),
         reductions=sum(phase.reductions for phase in phases) / ranks,
-        levels=_levels(config, int(unknowns)),
+        levels=_levels(config, results, int(unknowns)),
         refinements=refinements,
         pivoting=results.get("pivoting") not in (None, "none"),
         generated=record["app"] == "mxp",
@@ -165,9 +165,11 @@ def _exchanges(config: Mapping[str, Any], results: Mapping[str, Any]) -> int:
     return iterations + steps if iterations else math.ceil(steps * stages / max(1, _count(time.get("steps_per_pass"))))
 
 
-def _levels(config: Mapping[str, Any], unknowns: int) -> int:
+def _levels(config: Mapping[str, Any], results: Mapping[str, Any], unknowns: int) -> int:
+    """Return the levels of the multigrid that the results name, or the configuration in records without that name."""
     solver = config.get("solver", {})
-    if not isinstance(solver, Mapping) or "multigrid" not in (solver.get("inner"), solver.get("preconditioner")):
+    asked = (solver.get("inner"), solver.get("preconditioner")) if isinstance(solver, Mapping) else ()
+    if "multigrid" not in str(results.get("inner_solver") or asked):
         return 1
     # Each side is halved until a few cells are left.
     return max(1, round(math.log2(max(unknowns, 4)) / _dimensions(config)) - 1)

@@ -79,6 +79,8 @@ class Result:
         Estimated 1-norm condition number of A, as it is scaled; None if it was not asked for.
     forward_error : float or None
         Bound of ``|x - exact| / |exact|`` in the 1-norm, as far as the condition estimate holds; None as above.
+    inner_solver : str
+        What solved for the last correction, such as ``"multigrid"`` or ``"cg with multigrid"``; empty for dense ones.
     """
 
     status: Status
@@ -93,6 +95,7 @@ class Result:
     messages: tuple[str, ...] = ()
     condition: float | None = None
     forward_error: float | None = None
+    inner_solver: str = ""
 
     @property
     def converged(self) -> bool:

@@ -1,4 +1,4 @@
-"""Preconditioners of the inner solver: nothing, the diagonal, or whole rows."""
+"""Preconditioners of the inner solver: nothing, the diagonal, whole rows, or a cycle of multigrid."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from mpsolve.precision import get_format
 from mpsolve.solvers.lines import factorise
 from mpsolve.solvers.multigrid.hierarchy import Hierarchy
 from mpsolve.solvers.multigrid.options import MultigridOptions
+from mpsolve.solvers.vectors import multiply, scaled_copy
 
 PRECONDITIONERS = ("auto", "multigrid", "lines", "jacobi", "none")
 #: Binary exponent of the largest weight, so that narrow formats neither overflow nor lose the small ones. A common
@@ -37,18 +38,8 @@ class Preconditioner:
     apply: Callable[[], object]
 
     def __call__(self) -> None:
-        """Compute the output (local)."""
+        """Compute the output (collective for multigrid, else local)."""
         self.apply()
-
-
-def multiply(load, a, c, *index):
-    """The product of two vectors, cell by cell; a = (left, right)."""
-    return load(a[0], *index) * load(a[1], *index)
-
-
-def copied(load, a, c, *index):
-    """Return the vector itself; a = (vector,)."""
-    return load(a[0], *index)
 
 
 def bind_preconditioner(
@@ -72,7 +63,7 @@ def bind_preconditioner(
     Raises
     ------
     ConfigError
-        If lines are asked for but cut between ranks, or the operator has none.
+        If lines are asked for but cut between ranks, or the operator has none; or if it cannot be coarsened.
     UnknownNameError
         If the name is unknown.
     """
@@ -94,11 +85,11 @@ def bind_preconditioner(
 def _multigrid(operator: Operator, residual: Field, options: MultigridOptions) -> Preconditioner:
     hierarchy = Hierarchy(operator, options)
     level = hierarchy.level
-    copy = operator.space.bind(copied, [level.b], [residual], phase="inner")
+    copy = operator.space.bind(scaled_copy, [level.b], [residual], phase="inner")
 
     def apply() -> None:
-        copy()
-        level.cycle(False)
+        copy(1.0)
+        level.cycle(False, full=options.cycle == "full")
 
     return Preconditioner(level.u, apply)
 

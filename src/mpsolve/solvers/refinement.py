@@ -16,6 +16,7 @@ from mpsolve.solvers.inner.base import InnerSolver
 from mpsolve.solvers.multigrid.options import MultigridOptions
 from mpsolve.solvers.scaling import to_unit
 from mpsolve.solvers.stopping import Progress, inner_tolerance
+from mpsolve.solvers.vectors import add_scaled, scaled_copy
 
 #: The last inner solve aims below the tolerance by this factor, because its own norm is another one.
 MARGIN = 0.3
@@ -26,20 +27,6 @@ SMALLEST_SQUARE = 1e-250
 LEAST_RANGE = 1e4
 #: Where the root mean square of a scaled residual comes to lie: entries of 2**18 times as much still fit FP16.
 TYPICAL = 0.125
-
-
-def scaled_copy(load, a, c, *index):
-    """Return c a: a residual brought into the range of the inner format; a = (residual,), c = (scale,)."""
-    (residual,) = a
-    (scale,) = c
-    return scale * load(residual, *index)
-
-
-def add_scaled(load, a, c, *index):
-    """Return x + c d; a = (x, d), c = (scale,)."""
-    x, correction = a
-    (scale,) = c
-    return load(x, *index) + scale * load(correction, *index)
 
 
 @dataclass(frozen=True)
@@ -82,13 +69,17 @@ class RefinementOptions:
 class _Rung:
     """One format of the ladder: its operator, inner solver, and the kernels that carry vectors there and back."""
 
-    def __init__(self, operator: Operator, x: Field, residual: Field, name: str, options: RefinementOptions) -> None:
+    def __init__(self, operator: Operator, x: Field, residual: Field, place: int, options: RefinementOptions) -> None:
+        name = options.ladder[place]
         self.format = get_format(name)
         low = operator.in_format(self.format)
         self.scale = low.scale
         inner, preconditioner = choose_inner(options.inner, options.preconditioner, low)
+        self.name = "cg with multigrid" if (inner, preconditioner) == ("cg", "multigrid") else inner
+        # Once a format has failed, the grids below must not stay in it.
+        multigrid = options.multigrid.at_least(self.format) if place else options.multigrid
         self.solver: InnerSolver = lookup.find("solvers.inner", inner).create(
-            low, options.accumulate, preconditioner, options.multigrid
+            low, options.accumulate, preconditioner, multigrid
         )
         bind = operator.space.bind
         self.send = bind(scaled_copy, [self.solver.right_hand_side], [residual], phase="refinement", flops=1)
@@ -151,8 +142,8 @@ class RefinementSolver:
     def rung(self) -> _Rung:
         """Return the present rung of the ladder, made when it is first needed."""
         while len(self._rungs) <= self._level:
-            name = self.options.ladder[len(self._rungs)]
-            self._rungs.append(_Rung(self.operator, self.solution, self._residual, name, self.options))
+            place = len(self._rungs)
+            self._rungs.append(_Rung(self.operator, self.solution, self._residual, place, self.options))
         return self._rungs[self._level]
 
     def climb(self) -> bool:
@@ -186,7 +177,7 @@ class RefinementSolver:
         The inner solve goes no further than the last refinement needs.
         """
         rung = self.rung()
-        scale = self._unit_scale(rung.format)
+        scale = self._unit_scale(rung.solver.right_hand_side.format)
         rung.send(scale)
         enough = MARGIN * self.options.rtol / backward_error if backward_error > 0 else 0.0
         inner = rung.solver.solve(min(0.1, max(rung.rtol, enough)), self.options.max_iterations)
@@ -272,6 +263,7 @@ class _Run:
             iterations=sum(entry.iterations for entry in self.history),
             refinements=len(self.history) - 1,
             format=self.history[-1].format,
+            inner_solver=self.solver.rung().name,
             escalations=tuple(self.escalations),
             history=tuple(self.history),
             advice=_advice(status, best.backward_error, self.solver.options),

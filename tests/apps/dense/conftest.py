@@ -8,7 +8,7 @@ import pytest
 #: Every list of words is a run of the app named first; what it printed and its status or error are collected.
 PROGRAM = """
 import contextlib, importlib, io, json, sys
-from mpsolve.driver import stream
+from mpsolve.parallel import stream
 from mpsolve.errors import MpsolveError
 from mpsolve.parallel import launch
 

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from mpsolve.operators.diffusion import Coefficients
+from mpsolve.precision import get_format
 from mpsolve.solvers.multigrid import levels
+from mpsolve.solvers.multigrid.options import MultigridOptions
 
 pytestmark = pytest.mark.ranks
 
@@ -104,3 +106,16 @@ def test_the_backends_agree_to_rounding(alone, diffusion, refined):
     answers = [refined(alone, case, backend=backend)[1].solution.to_numpy() for backend in ("cpu", "reference")]
     # Both residuals are below the tolerance: the answers differ by that times the condition, at most 1e4 here.
     assert np.max(np.abs(answers[0] - answers[1])) <= 1e-8 * np.max(np.abs(answers[0]))
+
+
+def test_a_format_that_failed_is_left_on_every_level():
+    options = MultigridOptions(levels=("fp8_e4m3", "fp16", "fp32"))
+    assert options.at_least(get_format("bf16")).levels == ("bf16", "fp16", "fp32")
+    assert options.at_least(get_format("fp64")).levels == ("fp64", "fp64", "fp64")
+
+
+def test_the_next_format_of_the_ladder_reaches_every_level(alone, diffusion, refined):
+    case = diffusion((40, 41), (HELD, HELD), varying=True)
+    _, solver, _ = refined(alone, case, ladder=("fp8_e5m2", "fp64"), levels=("fp8_e5m2",))
+    assert solver.climb()
+    assert {line.split()[1] for line in solver.rung().solver.level.describe()} == {"fp64"}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mpsolve.operators.diffusion import Coefficients
 from mpsolve.parallel.cartesian import Cartesian
-from mpsolve.parallel.waiting import complete
+from mpsolve.parallel.replicated import broadcast
 from mpsolve.solvers.multigrid.axis import Axis, coarse_resistances, crossing_conductances
 
 #: Axes coupled less than this part of the strongest one are not coarsened: smoothing does nothing along them.
@@ -127,11 +127,9 @@ def pair_sums(values: NDArray[np.float64], halved: Sequence[bool]) -> NDArray[np
 def _whole(grid: Cartesian, block: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return a distributed array as a whole on every rank (collective)."""
     whole = grid.gather(np.ascontiguousarray(block))
-    if grid.comm.size > 1:
-        whole = np.empty(grid.global_shape) if whole is None else whole
-        for row in whole:
-            complete([grid.comm.Ibcast(row, 0)])
-    assert whole is not None
+    whole = np.empty(grid.global_shape) if whole is None else whole
+    for row in whole:
+        broadcast(grid.comm, row, 0)
     return whole
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from mpsolve.field import Field
 from mpsolve.ledger import Ledger
-from mpsolve.parallel.cartesian import Cartesian
+from mpsolve.parallel.cartesian import Cartesian, as_bytes
 from mpsolve.parallel.waiting import complete
 
 GATHER_TAG = 7410
@@ -35,7 +35,7 @@ class Gathering:
         whole.interior[self.boxes[0]] = block.interior
         parts = {rank: np.empty_like(whole.interior[box]) for rank, box in enumerate(self.boxes) if rank}
         comm = self.grid.comm
-        complete([comm.Irecv(_bytes(part), rank, GATHER_TAG) for rank, part in parts.items()])
+        complete([comm.Irecv(as_bytes(part), rank, GATHER_TAG) for rank, part in parts.items()])
         for rank, part in parts.items():
             whole.interior[self.boxes[rank]] = part
 
@@ -43,21 +43,16 @@ class Gathering:
         """Give each rank its block of the whole field on rank 0 (collective)."""
         if whole is None:
             part = np.empty(block.shape, block.format.storage)
-            complete([self.grid.comm.Irecv(_bytes(part), 0, GATHER_TAG)])
+            complete([self.grid.comm.Irecv(as_bytes(part), 0, GATHER_TAG)])
             block.interior[...] = part
             return
         parts = [np.ascontiguousarray(whole.interior[box]) for box in self.boxes]
         block.interior[...] = parts[0]
         comm = self.grid.comm
-        complete([comm.Isend(_bytes(part), rank, GATHER_TAG) for rank, part in enumerate(parts) if rank])
+        complete([comm.Isend(as_bytes(part), rank, GATHER_TAG) for rank, part in enumerate(parts) if rank])
         for part in parts[1:]:
             self.ledger.add("inner", block.format.name, messages=1, message_bytes=part.nbytes)
 
     def _send(self, part: np.ndarray, rank: int, block: Field) -> None:
-        complete([self.grid.comm.Isend(_bytes(part), rank, GATHER_TAG)])
+        complete([self.grid.comm.Isend(as_bytes(part), rank, GATHER_TAG)])
         self.ledger.add("inner", block.format.name, messages=1, message_bytes=part.nbytes)
-
-
-def _bytes(array: np.ndarray) -> np.ndarray:
-    """Return the bytes of a contiguous array, because MPI has no types for narrow formats."""
-    return array.reshape(-1).view(np.uint8)

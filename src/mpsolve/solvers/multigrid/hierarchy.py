@@ -32,11 +32,17 @@ class Hierarchy:
     Raises
     ------
     ConfigError
-        If the operator is not a diffusion operator on a grid, or its vectors have too few ghosts.
+        If the operator is not a diffusion operator on a grid, or its vectors have too few ghosts, or it has no rows to
+        smooth along.
     """
 
     def __init__(self, operator: Operator, options: MultigridOptions) -> None:
         diffusion = _checked(operator)
+        if options.smoother == "lines" and diffusion.rows() is None:
+            raise ConfigError(
+                "multigrid.smoother = lines needs varying coefficients and rows that are not cut between ranks; "
+                "set run.ranks so that the last axis has 1, or take another smoother"
+            )
         formats = tuple(get_format(name) for name in options.levels) or (operator.format,)
         self.gain = largest_diagonal(formats[0])
         coefficients = LevelCoefficients.finest(diffusion.grid, diffusion.coefficients)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, cast
+
+from numpy.typing import NDArray
 
 from mpsolve.field import Field
 from mpsolve.formats.base import Format
-from mpsolve.kernels.transfers.layout import Overlay
-from mpsolve.operators.diffusion import MIN_ROW, STRONG_ROWS
+from mpsolve.kernels.transfers.layout import Overlay, Weight
 from mpsolve.parallel.alone import Alone
 from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.halo import Halo
@@ -20,6 +22,9 @@ from mpsolve.solvers.multigrid.gathering import Gathering
 from mpsolve.solvers.multigrid.options import MultigridOptions
 from mpsolve.solvers.multigrid.smoothers import Lines, Pointwise, choose_smoother, smallest_rough
 from mpsolve.solvers.multigrid.stencil import Stencil, fill, local_vector
+
+if TYPE_CHECKING:
+    from mpi4py.MPI import Intracomm
 
 #: Ghost layers of every level: the second child of the last cell may lie one cell beyond the block.
 HALO = 2
@@ -71,14 +76,23 @@ class Direct(Level):
 class Gathered(Level):
     """A grid whose work is done by one rank alone; the others wait."""
 
-    def __init__(self, grid: Cartesian, space: Space, coefficients, factor: float, formats, options) -> None:
+    def __init__(
+        self,
+        grid: Cartesian,
+        space: Space,
+        coefficients: LevelCoefficients,
+        factor: float,
+        formats: tuple[Format, ...],
+        options: MultigridOptions,
+    ) -> None:
         self.b, self.u = space.zeros(formats[0]), space.zeros(formats[0])
         self._gathering = Gathering(grid, space.ledger)
         self._whole: Level | None = None
         if grid.comm.rank == 0:
             shape, zero = grid.global_shape, (0,) * grid.ndim
-            alone = Cartesian(Alone(), shape, grid.periodic, (1,) * grid.ndim, zero, zero, shape)  # pyright: ignore
-            self._whole = build(alone, space, coefficients, factor, formats, options)
+            alone = cast("Intracomm", Alone())
+            undivided = Cartesian(alone, shape, grid.periodic, (1,) * grid.ndim, zero, zero, shape)
+            self._whole = build(undivided, space, coefficients, factor, formats, options)
 
     def cycle(self, guess: bool, full: bool = False) -> None:
         """Collect, cycle on one rank, spread; see `Level.cycle`."""
@@ -112,7 +126,7 @@ class Smoothed(Level):
         self._stencil = Stencil(grid, space, coefficients, factor, format)
         exchange = [self._halo([field], 1).exchange for field in self._fields]
         halved = coefficients.strong_axes()
-        kind = choose_smoother(options.smoother, coefficients, grid, MIN_ROW, STRONG_ROWS)
+        kind = choose_smoother(options.smoother, coefficients, grid)
         low = smallest_rough(halved)
         if kind == "lines":
             low = max(low, 0.5)
@@ -123,22 +137,22 @@ class Smoothed(Level):
         step = coefficients.coarsen(halved)
         coarse_grid = grid.coarser(halved)
         self.coarse = build(coarse_grid, space, step.coarse, factor, formats[1:] or formats, options)
-        self._bind_transfers(coarse_grid, step, kind)
+        self._bind_transfers(coarse_grid, step)
         self._kind, self._visits = kind, 2 if options.cycle == "w" else 1
 
     def _halo(self, fields: list[Field], width: int, corners: bool = False, grid: Cartesian | None = None) -> Halo:
         return Halo(grid or self.grid, fields, width=width, corners=corners, ledger=self._stencil.space.ledger)
 
-    def _bind_transfers(self, coarse_grid: Cartesian, step: Coarsening, kind: str) -> None:
+    def _bind_transfers(self, coarse_grid: Cartesian, step: Coarsening) -> None:
         halved, space = step.halved, self._stencil.space
         first = tuple(2 * c - f if h else 0 for c, f, h in zip(coarse_grid.lo, self.grid.lo, halved, strict=True))
         overlay = Overlay(halved, first)
-        point = relaxation.RESIDUALS[self.b.ndim, self._uniform]
+        point = relaxation.RESIDUALS[self.b.ndim, self._stencil.uniform]
         children = [
             None if weight is None else local_vector(weight, self.u, self.grid, axis)
             for axis, weight in enumerate(step.children)
         ]
-        self._clear_ghost_children(children, coarse_grid, first)
+        self._clear_ghost_children(children)
         beside = [self._beside(weight, axis) for axis, weight in enumerate(step.beside)]
         backend = space.backend
         self._restrict = [
@@ -153,18 +167,14 @@ class Smoothed(Level):
         fields = sum(size for given in self._stencil.operator if isinstance(given, Field))
         self._work = {"flops": cells * (6 * self.b.ndim + 8), "bytes": cells * (5 * size + fields)}
 
-    def _clear_ghost_children(self, children, coarse_grid: Cartesian, first: tuple[int, ...]) -> None:
+    def _clear_ghost_children(self, children: list[NDArray | None]) -> None:
         """Give no weight to a ghost that stands for the first cell of the next round of an odd periodic axis."""
         for axis, weight in enumerate(children):
             odd = self.grid.global_shape[axis] % 2
             if weight is not None and odd and self.grid.hi[axis] == self.grid.global_shape[axis]:
                 weight[self.u.origin[axis] + self.grid.shape[axis] :] = 0.0
 
-    @property
-    def _uniform(self) -> bool:
-        return len(self._stencil.operator) != self.b.ndim + 1
-
-    def _beside(self, weight, axis: int):
+    def _beside(self, weight: NDArray | None, axis: int) -> Weight:
         if weight is None:
             return None
         if weight.ndim == 1:
@@ -188,7 +198,7 @@ class Smoothed(Level):
         """Solve for the residual on the coarser grid and add what it gives."""
         self._wide[place].exchange()
         self._corners.exchange()
-        self._restrict[place](self._stencil.scalar)
+        self._restrict[place](*self._stencil.residual_scalars)
         self.coarse.cycle(False, full)
         for _ in range(visits - 1):
             self.coarse.cycle(True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from mpsolve.formats.base import Format
+from mpsolve.precision import get_format
 
 CYCLES = ("v", "w", "full")
 SMOOTHERS = ("chebyshev", "jacobi", "red_black", "lines")
@@ -29,3 +32,8 @@ class MultigridOptions:
     sweeps_before: int = 2
     sweeps_after: int = 2
     levels: tuple[str, ...] = ()
+
+    def at_least(self, format: Format) -> MultigridOptions:
+        """Return the options with no level in a format of fewer bits."""
+        levels = tuple(name if get_format(name).bits >= format.bits else format.name for name in self.levels)
+        return replace(self, levels=levels)

@@ -3,7 +3,10 @@
 Uniform operators are given per volume by a coefficient towards each side, ``lx`` below and ``hx`` above cell i, and by
 ``gx gy gz``, whose product is the inverse of the diagonal. Varying ones are given as in `mpsolve.operators.diffusion`,
 with the inverse diagonal ``d`` stored; ``scale`` is what the stored coefficients are multiplied by.
+Their residual is the affine function of that module.
 """
+
+from mpsolve.operators import diffusion
 
 
 def residual_uniform_2d(load, a, c, i, j):
@@ -79,15 +82,6 @@ def coloured_uniform_3d(load, a, c, i, j, k):
     return centre + weight * (load(b, i, j, k) - c[0] * centre + flux)
 
 
-def residual_varying_2d(load, a, c, i, j):
-    """Return b - A u; a = (u, b, fx, fy, reaction, ...), c = (scale,)."""
-    u, b, fx, fy, reaction = a[0], a[1], a[2], a[3], a[4]
-    centre = load(u, i, j)
-    flux = load(fx, i, j) * (load(u, i - 1, j) - centre) + load(fx, i + 1, j) * (load(u, i + 1, j) - centre)
-    flux = flux + (load(fy, i, j) * (load(u, i, j - 1) - centre) + load(fy, i, j + 1) * (load(u, i, j + 1) - centre))
-    return load(b, i, j) - c[0] * (load(reaction, i, j) * centre - flux)
-
-
 def sweep_varying_2d(load, a, c, i, j):
     """Return u + tau / D (b - A u), tau over the scale of D; a = (u, b, fx, fy, reaction, d), c = (scale, tau)."""
     u, b, fx, fy, reaction, d = a
@@ -105,18 +99,6 @@ def coloured_varying_2d(load, a, c, i, j):
     flux = flux + (load(fy, i, j) * (load(u, i, j - 1) - centre) + load(fy, i, j + 1) * (load(u, i, j + 1) - centre))
     weight = (c[2] + c[3] * load(px, i) * load(py, j)) * c[1] * load(d, i, j)
     return centre + weight * (load(b, i, j) - c[0] * (load(reaction, i, j) * centre - flux))
-
-
-def residual_varying_3d(load, a, c, i, j, k):
-    """Return b - A u; a = (u, b, fx, fy, fz, reaction, ...), c = (scale,)."""
-    u, b, fx, fy, fz, reaction = a[0], a[1], a[2], a[3], a[4], a[5]
-    centre = load(u, i, j, k)
-    flux = load(fx, i, j, k) * (load(u, i - 1, j, k) - centre) + load(fx, i + 1, j, k) * (load(u, i + 1, j, k) - centre)
-    flux = flux + load(fy, i, j, k) * (load(u, i, j - 1, k) - centre)
-    flux = flux + load(fy, i, j + 1, k) * (load(u, i, j + 1, k) - centre)
-    flux = flux + load(fz, i, j, k) * (load(u, i, j, k - 1) - centre)
-    flux = flux + load(fz, i, j, k + 1) * (load(u, i, j, k + 1) - centre)
-    return load(b, i, j, k) - c[0] * (load(reaction, i, j, k) * centre - flux)
 
 
 def sweep_varying_3d(load, a, c, i, j, k):
@@ -159,16 +141,11 @@ def start_varying(load, a, c, *index):
     return c[0] * load(a[1], *index) * load(a[0], *index)
 
 
-def step_along(load, a, c, *index):
-    """Return u + tau w, where w solves the rows of the residual; a = (u, w), c = (tau,)."""
-    return load(a[0], *index) + c[0] * load(a[1], *index)
-
-
 RESIDUALS = {
     (2, True): residual_uniform_2d,
     (3, True): residual_uniform_3d,
-    (2, False): residual_varying_2d,
-    (3, False): residual_varying_3d,
+    (2, False): diffusion.varying_2d,
+    (3, False): diffusion.varying_3d,
 }
 SWEEPS = {
     (2, True): sweep_uniform_2d,

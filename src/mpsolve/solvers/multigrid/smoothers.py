@@ -11,6 +11,7 @@ import numpy as np
 from mpsolve.errors import UnknownNameError
 from mpsolve.field import Field
 from mpsolve.formats.base import Format
+from mpsolve.operators.diffusion import MIN_ROW, STRONG_ROWS, diagonal_of
 from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.space import Space
 from mpsolve.precision import get_format
@@ -19,6 +20,7 @@ from mpsolve.solvers.multigrid import relaxation
 from mpsolve.solvers.multigrid.coefficients import LevelCoefficients
 from mpsolve.solvers.multigrid.options import SMOOTHERS
 from mpsolve.solvers.multigrid.stencil import Stencil
+from mpsolve.solvers.vectors import add_scaled, scaled_copy
 
 #: Bound of the eigenvalues of A after division by its diagonal or by its rows (Gershgorin: both are dominant).
 LARGEST_EIGENVALUE = 2.0
@@ -90,8 +92,7 @@ class Pointwise(Smoother):
     ) -> None:
         self.kind, self.stencil, self.b, self.fields = kind, stencil, b, fields
         self.exchange, self.exchange_b, self.low = exchange, exchange_b, low
-        uniform, ndim = len(stencil.operator) != b.ndim + 1, b.ndim
-        key = (ndim, uniform)
+        key = (b.ndim, stencil.uniform)
         bind, loaded = stencil.space.bind, [*stencil.operator, *stencil.inverse]
         self._start = bind(relaxation.STARTS[key], [fields[0]], [b, *stencil.inverse], phase="inner", flops=3)
         self._pair = None
@@ -100,7 +101,7 @@ class Pointwise(Smoother):
         point = relaxation.COLOURED[key] if kind == "red_black" else relaxation.SWEEPS[key]
         more = stencil.parity if kind == "red_black" else []
         self._sweeps = [
-            bind(point, [fields[1 - n]], [fields[n], b, *loaded, *more], phase="inner", flops=6 * ndim + 5)
+            bind(point, [fields[1 - n]], [fields[n], b, *loaded, *more], phase="inner", flops=6 * b.ndim + 5)
             for n in (0, 1)
         ]
 
@@ -169,10 +170,8 @@ class Lines(Smoother):
         ]
         self._solve = space.bind_lines(self._rows, self._residual, factors, phase="inner")
         self._first = space.bind_lines(fields[0], b, factors, phase="inner")
-        self._add = [
-            space.bind(relaxation.step_along, [field], [field, self._rows], phase="inner", flops=2) for field in fields
-        ]
-        self._scale = space.bind(relaxation.step_along, [fields[0]], [fields[0], fields[0]], phase="inner", flops=2)
+        self._add = [space.bind(add_scaled, [field], [field, self._rows], phase="inner", flops=2) for field in fields]
+        self._scale = space.bind(scaled_copy, [fields[0]], [fields[0]], phase="inner", flops=1)
 
     def start(self, count: int) -> int:
         """Steps from zero; see `Smoother.start`."""
@@ -181,7 +180,7 @@ class Lines(Smoother):
             return 0
         steps = chebyshev_steps(count, self.low)
         self._first()
-        self._scale(steps[0] - 1.0)
+        self._scale(steps[0])
         return self._along(steps[1:], 0)
 
     def run(self, count: int, place: int) -> int:
@@ -191,7 +190,7 @@ class Lines(Smoother):
     def _along(self, steps: list[float], place: int) -> int:
         for step in steps:
             self.exchange[place]()
-            self._residuals[place](self.stencil.scalar)
+            self._residuals[place](*self.stencil.residual_scalars)
             self._solve()
             self._add[place](step)
         return place
@@ -201,18 +200,17 @@ def _row_factors(
     space: Space, grid: Cartesian, level: LevelCoefficients, factor: float, wide: Format
 ) -> tuple[Field, Field, Field]:
     """Factorise the rows of this rank's block."""
-    from mpsolve.solvers.multigrid.stencil import whole_diagonal
-
     box = grid.slices
     along = level.faces[-1][box[:-1]] * factor
     ring = along[..., 0] if grid.periodic[-1] else np.zeros(along.shape[:-1])
-    lower, inverse, border = factorise(whole_diagonal(level)[box] * factor, -along[..., :-1], -ring)
+    diagonal = diagonal_of(level.faces, level.reaction)[box]
+    lower, inverse, border = factorise(diagonal * factor, -along[..., :-1], -ring)
     first, second, third = (space.zeros(wide).set(values) for values in (lower, inverse, border))
     return first, second, third
 
 
-def choose_smoother(name: str, level: LevelCoefficients, grid: Cartesian, least_row: int, strong: float) -> str:
-    """Return the smoother of a level: whole rows if asked for or much the strongest coupled, and not cut.
+def choose_smoother(name: str, level: LevelCoefficients, grid: Cartesian) -> str:
+    """Return the smoother of a level: whole rows if asked for or much the strongest coupled, and long enough.
 
     Raises
     ------
@@ -223,7 +221,7 @@ def choose_smoother(name: str, level: LevelCoefficients, grid: Cartesian, least_
         raise UnknownNameError("smoother", name, (*SMOOTHERS, "auto"))
     if name not in ("auto", "lines"):
         return name
-    whole = not level.uniform and grid.ranks_per_axis[-1] == 1 and level.shape[-1] >= least_row
+    whole = not level.uniform and grid.ranks_per_axis[-1] == 1 and level.shape[-1] >= MIN_ROW
     across = max(float(np.max(face, initial=0.0)) for face in level.faces[:-1])
-    dominant = float(np.max(level.faces[-1], initial=0.0)) > strong * across
+    dominant = float(np.max(level.faces[-1], initial=0.0)) > STRONG_ROWS * across
     return "lines" if whole and (name == "lines" or dominant) else "chebyshev"

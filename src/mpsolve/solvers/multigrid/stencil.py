@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mpsolve.backends.base import Input
 from mpsolve.field import Field
 from mpsolve.formats.base import Format
+from mpsolve.operators.diffusion import diagonal_of
 from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.space import Space
 from mpsolve.solvers.multigrid.coefficients import LevelCoefficients
@@ -79,6 +80,10 @@ class Stencil:
         Vectors (uniform) or fields (varying) that residuals load.
     inverse : list
         Those whose product is the inverse diagonal, over `diagonal_scale`.
+    parity : list of ndarray
+        Vectors whose product is 1 on every second cell and -1 on the others.
+    uniform : bool
+        Whether the coefficients are vectors.
     scalar : float
         The reaction (uniform), or the factor of the stored coefficients (varying).
     diagonal_scale : float
@@ -88,18 +93,23 @@ class Stencil:
     def __init__(
         self, grid: Cartesian, space: Space, coefficients: LevelCoefficients, factor: float, format: Format
     ) -> None:
-        self.grid, self.space, self.format = grid, space, format
+        self.grid, self.space, self.format, self.uniform = grid, space, format, coefficients.uniform
         self.operator: list[Input] = []
         self.inverse: list[Input] = []
         self.parity: list[NDArray] = []
         model = space.zeros(format)
-        if coefficients.uniform:
+        if self.uniform:
             self._uniform(model, coefficients, factor)
         else:
             self._varying(coefficients, factor)
         for axis, cells in enumerate(grid.global_shape):
             signs = 1.0 - 2.0 * (np.arange(cells) % 2)
             self.parity.append(local_vector(np.asarray(signs, np.float64), model, grid, axis))
+
+    @property
+    def residual_scalars(self) -> tuple[float, ...]:
+        """What the point function of the residual takes."""
+        return (self.scalar,) if self.uniform else (1.0, -self.scalar)
 
     def _uniform(self, model: Field, level: LevelCoefficients, factor: float) -> None:
         self.scalar, self.diagonal_scale = float(level.reaction) * factor, 1.0
@@ -117,7 +127,7 @@ class Stencil:
             self.inverse.append(local_vector(weight, model, self.grid, number))
 
     def _varying(self, level: LevelCoefficients, factor: float) -> None:
-        diagonal = whole_diagonal(level)
+        diagonal = diagonal_of(level.faces, level.reaction)
         largest = float(np.max(diagonal))
         down = 2.0 ** math.frexp(largest / largest_diagonal(self.format))[1] if largest > 0 else 1.0
         self.scalar, self.diagonal_scale = factor * down, 1.0 / (factor * down)
@@ -127,15 +137,6 @@ class Stencil:
         with np.errstate(divide="ignore"):
             inverse = np.where(diagonal > 0, down / diagonal, 0.0)
         self.inverse.append(fill(self.space.zeros(self.format), inverse, self.grid))
-
-
-def whole_diagonal(level: LevelCoefficients) -> NDArray[np.float64]:
-    """Return the diagonal of a varying operator on the whole grid."""
-    diagonal = np.array(np.broadcast_to(level.reaction, level.shape))
-    for axis, face in enumerate(level.faces):
-        cells = level.shape[axis]
-        diagonal += np.take(face, range(cells), axis) + np.take(face, range(1, cells + 1), axis)
-    return diagonal
 
 
 def dense_matrix(level: LevelCoefficients, factor: float) -> NDArray[np.float64]:
