@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from mpsolve.errors import ShapeError
+from mpsolve.errors import ConfigError, ShapeError
 from mpsolve.operators import diffusion as module
 from mpsolve.operators.diffusion import Coefficients, Diffusion, side_source, uniform_coefficients
 from mpsolve.precision import get_format
@@ -255,3 +255,53 @@ def test_every_side_is_among_the_cases():
     assert kinds == {PERIODIC, DIRICHLET, NEUMANN}
     assert {len(sides) for sides in SIDES} == {2, 3}
     assert len(set(itertools.chain.from_iterable(SIDES))) >= 5
+
+
+@pytest.mark.parametrize("bad", [0.0, -2.0, np.nan, np.inf])
+@pytest.mark.parametrize("varying", [False, True])
+def test_a_bad_coefficient_is_refused_on_every_rank_with_the_first_cell(comm, make_space, diffusion, varying, bad):
+    case = diffusion(SHAPES[2], SIDES[0], varying=varying)
+    grid, space = make_space(comm, case.shape, case.periodic)
+    coefficients = case.coefficients(grid)
+    face = coefficients.faces[1]
+    if varying:
+        spoil_cells(face, grid, [(6, 3), (8, 9)], bad)
+    else:
+        face[3] = bad
+    first = "(6, 3)" if varying else "(0, 3)"
+    with pytest.raises(ConfigError) as caught:
+        Diffusion(grid, space, coefficients, get_format("fp64"))
+    assert f"of a face along axis 1 at cell {first} is {bad}" in str(caught.value)
+
+
+def spoil_cells(block, grid, cells, value):
+    """Write a value to global cells of a block, where this rank has them."""
+    for cell in cells:
+        local = tuple(at - lo for at, lo in zip(cell, grid.lo, strict=True))
+        if all(0 <= at < n for at, n in zip(local, grid.shape, strict=True)):
+            block[local] = value
+
+
+@pytest.mark.parametrize("bad", [-1.0, np.nan])
+def test_a_bad_reaction_is_refused(comm, make_space, diffusion, bad):
+    case = diffusion(SHAPES[2], SIDES[0], varying=True)
+    grid, space = make_space(comm, case.shape, case.periodic)
+    given = case.coefficients(grid)
+    reaction = np.array(given.reaction)
+    spoil_cells(reaction, grid, [(4, 7)], bad)
+    with pytest.raises(ConfigError, match=r"of the reaction at cell \(4, 7\) is"):
+        Diffusion(grid, space, Coefficients(given.faces, reaction), get_format("fp64"))
+
+
+@pytest.mark.parametrize(
+    ("sides", "reaction", "singular"),
+    [
+        (((NEUMANN, NEUMANN), (PERIODIC, PERIODIC)), 0.0, True),
+        (((NEUMANN, NEUMANN), (PERIODIC, PERIODIC)), 0.5, False),
+        (((NEUMANN, DIRICHLET), (PERIODIC, PERIODIC)), 0.0, False),
+    ],
+)
+def test_it_knows_whether_anything_holds_the_solution(comm, make_space, sides, reaction, singular):
+    grid, space = make_space(comm, SHAPES[2], (False, True))
+    coefficients = uniform_coefficients(SHAPES[2], (1.0, 1.0), sides, 1.0, reaction)
+    assert Diffusion(grid, space, coefficients, get_format("fp64")).singular == singular

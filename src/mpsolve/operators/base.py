@@ -49,12 +49,15 @@ class Operator(ABC):
         An upper bound of the infinity norm; 0 if none is known, which makes the backward error a relative residual.
     scale : float
         A power of two: this operator is A / scale, where A is the operator it was made from by `in_format`.
+    singular : bool
+        Whether A is known to map constants to zero, and to be symmetric: then b must add up to zero.
     """
 
     space: Space
     format: Format
     norm: float
     scale: float = 1.0
+    singular: bool = False
 
     @abstractmethod
     def affine(

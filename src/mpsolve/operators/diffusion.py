@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mpsolve.errors import ShapeError
+from mpsolve.errors import ConfigError, ShapeError
 from mpsolve.field import Field
 from mpsolve.formats.base import Format
 from mpsolve.operators.base import Operator, Rows
@@ -158,6 +158,14 @@ class Diffusion(Operator):
     ------
     ShapeError
         If the grid has another number of axes, or the coefficients are neither all uniform nor all varying.
+    ConfigError
+        If a coefficient is not finite, a face within the grid is not positive, or one on a side or a reaction is
+        negative: the message names the first such cell (collective).
+
+    Attributes
+    ----------
+    singular : bool
+        Whether constants are in the null space: nothing holds the solution, neither a side nor a reaction.
     """
 
     def __init__(
@@ -178,8 +186,43 @@ class Diffusion(Operator):
         self.grid, self.space, self.format, self.scale = grid, space, format, scale
         self.halo_format, self.inner_halo_format = halo_format, inner_halo_format
         self.coefficients = coefficients
+        self.singular = self._check()
         self._fields = [] if coefficients.uniform else self._stored()
         self.norm = self._bound() / scale
+
+    def _check(self) -> bool:
+        """Refuse bad coefficients on all ranks alike; return whether nothing holds the solution (collective)."""
+        reaction = np.asarray(self.coefficients.reaction)
+        bad = self._first(~(np.isfinite(reaction) & (reaction >= 0)), reaction, 0, "of the reaction")
+        held = bool(np.any(reaction > 0))
+        for axis, face in enumerate(self.coefficients.faces):
+            side = np.zeros(face.shape, bool)
+            layers = np.moveaxis(side, axis if face.ndim > 1 else 0, 0)
+            layers[0], layers[-1] = _ends(self.grid, axis, face)
+            wrong = ~(np.isfinite(face) & np.where(side, face >= 0, face > 0))
+            bad += self._first(wrong, face, axis, f"of a face along axis {axis}")
+            held = held or bool(np.any(face[side] > 0))
+        verdicts = self.space.comm.allgather((min(bad, default=None), held))
+        found = [verdict for verdict, _ in verdicts if verdict is not None]
+        if found:
+            cell, value, what = min(found)
+            raise ConfigError(
+                f"the coefficient {what} at cell {cell} is {value}; diffusion needs finite ones, positive between "
+                "cells and not negative on sides and in the reaction"
+            )
+        return not any(held for _, held in verdicts)
+
+    def _first(self, wrong: NDArray[np.bool_], values: NDArray, axis: int, what: str) -> list[tuple]:
+        """Return the global cell, value and name of the first entry that is wrong; a face belongs to its upper cell."""
+        if not wrong.any():
+            return []
+        place = tuple(map(int, np.unravel_index(int(np.argmax(wrong)), wrong.shape)))
+        whole = wrong.ndim < self.grid.ndim
+        cell = [0] * self.grid.ndim if whole else [at + lo for at, lo in zip(place, self.grid.lo, strict=True)]
+        if wrong.ndim == 1:
+            cell[axis] = place[0]
+        last = (n - 1 for n in self.grid.global_shape)
+        return [(tuple(map(min, cell, last)), float(values[place]), what)]
 
     def _stored(self) -> list[Field]:
         """Encode the varying coefficients: each face at the index of the cell above it, then the reaction."""
@@ -197,8 +240,7 @@ class Diffusion(Operator):
         rows = np.abs(self.coefficients.reaction)
         for axis, face in enumerate(self.coefficients.faces):
             size = np.abs(face) * 2
-            if not self.grid.periodic[axis]:
-                self._halve_sides(size, axis)
+            self._halve_sides(size, axis)
             along = axis if face.ndim > 1 else 0
             pairs = np.delete(size, -1, along) + np.delete(size, 0, along)
             rows = rows + (pairs if face.ndim > 1 else float(np.max(pairs, initial=0.0)))
@@ -207,9 +249,7 @@ class Diffusion(Operator):
     def _halve_sides(self, size: NDArray, axis: int) -> None:
         """Halve the entries of the faces on physical sides, in place; varying faces are local, uniform ones global."""
         along = axis if size.ndim > 1 else 0
-        whole = size.ndim == 1
-        here = (whole or self.grid.lo[axis] == 0, whole or self.grid.hi[axis] == self.grid.global_shape[axis])
-        for end, present in zip((0, -1), here, strict=True):
+        for end, present in zip((0, -1), _ends(self.grid, axis, size), strict=True):
             if present:
                 size[tuple(end if n == along else slice(None) for n in range(size.ndim))] /= 2
 
@@ -294,6 +334,14 @@ class Diffusion(Operator):
         off = -along[..., :-1] / self.scale
         diagonal = diagonal_of(self.coefficients.faces, self.coefficients.reaction)
         return Rows(diagonal / self.scale, off, -ring / self.scale, strongest > STRONG_ROWS * across)
+
+
+def _ends(grid: Cartesian, axis: int, face: NDArray) -> tuple[bool, bool]:
+    """Return whether the first and the last face of an array lie on a physical side; uniform arrays are global."""
+    if grid.periodic[axis]:
+        return False, False
+    whole = face.ndim == 1
+    return whole or grid.lo[axis] == 0, whole or grid.hi[axis] == grid.global_shape[axis]
 
 
 def diagonal_of(faces: Sequence[NDArray[np.float64]], reaction: float | NDArray[np.float64]) -> NDArray[np.float64]:

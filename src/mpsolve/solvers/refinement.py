@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mpsolve import lookup
+from mpsolve.errors import ConfigError
 from mpsolve.field import Field
 from mpsolve.formats.base import Format
 from mpsolve.operators.base import Operator
-from mpsolve.parallel.reductions import maximum, norm
+from mpsolve.parallel.reductions import maximum, norm, total
 from mpsolve.precision import get_format
 from mpsolve.solvers.automatic import choose_inner
 from mpsolve.solvers.base import Escalation, Refinement, Result, Status
@@ -132,12 +133,34 @@ class RefinementSolver:
         -------
         Result
             `solution` holds the best iterate, converged or not.
+
+        Raises
+        ------
+        ConfigError
+            If the operator is singular and no solution exists for this right-hand side.
         """
+        if self.operator.singular:
+            self._require_compatible()
         run = _Run(self, observe)
         status = run.refine()
         if status is not Status.CONVERGED:
             self.solution.storage[...] = self._best.storage
         return run.result(status)
+
+    def _require_compatible(self) -> None:
+        """Refuse a right-hand side that a singular operator cannot reach: one that does not add up to zero."""
+        values = self.right_hand_side.to_numpy()
+        mean = total(self.space.comm, values) / self._entries
+        size = norm(self.space.comm, values)
+        # Subtracting the mean in FP64 leaves a rounding of each entry, and the sum of them all.
+        allowed = max(self.options.rtol, 8 * get_format("fp64").unit_roundoff) * size
+        part = abs(mean) * math.sqrt(self._entries)
+        if part > allowed:
+            raise ConfigError(
+                f"nothing holds the solution (no reaction, no side with a value), and the right-hand side does not add "
+                f"up to zero: its mean is {mean:.6e}, a part of {part / size:.1e} of its norm, of which at most "
+                f"{allowed / size:.1e} is allowed; subtract the mean, or hold the solution somewhere"
+            )
 
     def rung(self) -> _Rung:
         """Return the present rung of the ladder, made when it is first needed."""
