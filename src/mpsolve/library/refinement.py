@@ -47,13 +47,14 @@ def refine(
     Parameters
     ----------
     apply : callable
-        A, a symmetric positive definite operator: ``apply(u)`` takes this rank's block of a vector, a new FP64 array of
-        the shape of `b`, and returns A u in the same shape. It does its own communication. Values on the boundary
-        belong in `b`: ``apply`` of zeros must be zeros.
+        A, linear, symmetric positive definite if `inner` asks for it: ``apply(u)`` takes this rank's block of a vector,
+        a new FP64 array of the shape of `b`, and returns A u in the same shape. It does its own communication. Values
+        on the boundary belong in `b`: ``apply`` of zeros must be zeros.
     b : array_like
         This rank's block of the right-hand side, of any shape; not changed.
     inner : str
-        Inner solver, a file in ``solvers/inner``; ``"cg"`` needs A to be symmetric positive definite.
+        Inner solver, a file in ``solvers/inner``; ``"cg"`` needs A to be symmetric positive definite,
+        ``"fgmres"`` (restarted GMRES) takes others as well.
     precision : str
         Format of the inner solver's vectors, for instance ``"bf16"``, ``"fp16"`` or ``"fp32"``.
     rtol : float
@@ -62,8 +63,9 @@ def refine(
         The ranks that share the vectors. None: this process alone; MPI is not started.
     apply_inner : callable, optional
         A cheaper A for the inner solver below fp64: it takes and returns float32 arrays (float64 is accepted), decoded
-        from the low-precision vectors without loss. It must be symmetric positive definite too, and closer to A than
-        the inner tolerance for each refinement to gain as much. Default: `apply`, on the decoded vectors in FP64.
+        from the low-precision vectors without loss. It must be symmetric positive definite where `apply` must, and
+        closer to A than the inner tolerance for each refinement to gain as much. Default: `apply`, on the decoded
+        vectors in FP64.
     x0 : array_like, optional
         Guess, of the shape of `b`; not changed. Default: zero.
     norm : float, optional

@@ -76,7 +76,7 @@ class _Rung:
         low = operator.in_format(self.format)
         self.scale = low.scale
         inner, preconditioner = choose_inner(options.inner, options.preconditioner, low)
-        self.name = "cg with multigrid" if (inner, preconditioner) == ("cg", "multigrid") else inner
+        self.name = f"{inner} with multigrid" if preconditioner == "multigrid" and inner != preconditioner else inner
         # Once a format has failed, the grids below must not stay in it.
         multigrid = options.multigrid.at_least(self.format) if place else options.multigrid
         self.solver: InnerSolver = lookup.find("solvers.inner", inner).create(
