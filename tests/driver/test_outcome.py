@@ -32,7 +32,30 @@ def test_solves_add_up():
         "format": "bf16",
         "escalations": [],
         "converged": True,
+        # Twice ten powers of ten in seven iterations.
+        "reduction_per_iteration": pytest.approx(10 ** (-10 / 7)),
     }
+
+
+def test_the_work_of_inner_solves_is_counted_in_fp64_residuals(comm):
+    tally, ledger = Tally(StepLog(None)), Ledger()
+    tally.add(1, 0.5, solve())
+    # Two residuals were evaluated, of 50 flops each on every rank; the inner solves did 400 there.
+    ledger.add("residual", "fp64", flops=100)
+    ledger.add("inner", "bf16", flops=300, bytes=20)
+    ledger.add("inner", "fp32", flops=100, bytes=30)
+    assert tally.work(comm, ledger) == {"inner_bytes": 50.0 * comm.size, "work_units": 8.0}
+
+
+def test_without_a_residual_there_are_no_work_units(comm):
+    assert Tally(StepLog(None)).work(comm, Ledger()) == {}
+
+
+def test_more_iterations_than_the_fp64_run_are_a_penalty_and_fewer_are_no_gain():
+    reference = Reference(None, iterations=10)
+    assert reference.penalised({"iterations": 25, "unknowns_per_s": 100.0}) == {"penalised_unknowns_per_s": 40.0}
+    assert reference.penalised({"iterations": 5, "unknowns_per_s": 100.0}) == {"penalised_unknowns_per_s": 100.0}
+    assert Reference(None).penalised({"iterations": 5, "unknowns_per_s": 100.0}) == {}
 
 
 def test_an_escalation_is_kept_with_its_step_and_the_last_format_is_named():

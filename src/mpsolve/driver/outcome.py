@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,10 @@ class Tally:
         Where the rows go.
     format, inner_solver : str
         Of the last inner solve.
+    residuals : int
+        FP64 residuals that were evaluated.
+    decades : float
+        Powers of ten by which all solves together reduced their residuals.
     failed : str
         What went wrong first, with advice; empty if every solve converged.
     """
@@ -47,6 +52,8 @@ class Tally:
     inner_solver: str = ""
     escalations: list[dict[str, Any]] = field(default_factory=list)
     worst: float = 0.0
+    residuals: int = 0
+    decades: float = 0.0
     failed: str = ""
 
     def add(self, step: int, time: float, result: Result, **more: Any) -> None:
@@ -55,6 +62,8 @@ class Tally:
         self.refinements += result.refinements
         self.worst, self.format = max(self.worst, result.backward_error), result.format
         self.inner_solver = result.inner_solver
+        self.residuals += len(result.history) + len(result.escalations)
+        self.decades += _decades(result)
         for change in result.escalations:
             self.escalations.append(
                 {"step": step, "from": change.old_format, "to": change.new_format, "reason": change.reason}
@@ -81,7 +90,29 @@ class Tally:
             "escalations": self.escalations,
             "converged": not self.failed,
             **({"inner_solver": self.inner_solver} if self.inner_solver else {}),
+            **({"reduction_per_iteration": 10 ** (-self.decades / self.iterations)} if self.decades else {}),
         }
+
+    def work(self, comm: Intracomm, ledger: Ledger) -> dict[str, float]:
+        """Return the work of the inner solves, over all ranks (collective).
+
+        Returns
+        -------
+        dict
+            ``inner_bytes``, and ``work_units``: flops over those of one FP64 residual; empty if none was evaluated.
+        """
+        inner, residual = (list(ledger.counts.get(phase, {}).values()) for phase in ("inner", "residual"))
+        counts = sum(work.flops for work in inner), sum(work.bytes for work in inner), sum(w.flops for w in residual)
+        flops, moved, one = (total(comm, np.array([float(count)])) for count in counts)
+        return {"inner_bytes": moved, "work_units": flops * self.residuals / one} if one and self.residuals else {}
+
+
+def _decades(result: Result) -> float:
+    """Return the powers of ten between the first and the smallest residual of a solve; 0 where one is 0 or unknown."""
+    residuals = [entry.residual for entry in result.history if math.isfinite(entry.residual)]
+    if result.iterations == 0 or not residuals or min(residuals) <= 0:
+        return 0.0
+    return math.log10(residuals[0] / min(residuals))
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,10 +125,25 @@ class Reference:
         Final field of the FP64 run, local block.
     reason : str
         Why there is none.
+    iterations : int
+        Inner iterations of the FP64 run; 0 if it has none.
     """
 
     state: NDArray[np.float64] | None
     reason: str = ""
+    iterations: int = 0
+
+    def penalised(self, results: dict[str, Any]) -> dict[str, float]:
+        """Return the unknowns per second of a run, divided by how many more iterations it needs than the FP64 run.
+
+        HPG-MxP counts so, lest iterations be made cheap and many (Kashi et al., arXiv 2507.11512). Empty without an
+        FP64 run.
+        """
+        if not (self.iterations and results.get("iterations") and results.get("unknowns_per_s")):
+            return {}
+        return {
+            "penalised_unknowns_per_s": results["unknowns_per_s"] / max(1.0, results["iterations"] / self.iterations)
+        }
 
 
 @dataclass(frozen=True, eq=False)

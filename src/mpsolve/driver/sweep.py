@@ -82,6 +82,7 @@ class _Sweep:
         with RunRecord.create(directory, options.app, asdict(options), self.argv, self.comm, precision) as record:
             outcome, energy = self.app.run(self.model, backend, variant, prepared, record, reference)
             results = outcome.results | {"backend": backend.name, "threads_per_rank": backend.threads}
+            results |= reference.penalised(results)
             results |= {"setup_s": self.build_s + prepared.setup_s, "stream_bytes_per_s": self.bandwidth}
             status = "ok" if outcome.converged else "failed"
             record.finish(status, results, prepared.ledger, energy, outcome.reasons)
@@ -94,7 +95,7 @@ class _Sweep:
         if outcome.advice:
             self.advice.append(f"{variant.label}: {outcome.advice}")
         if variant.options.is_fp64 and self.reference.state is None:
-            converged = Reference(outcome.state)
+            converged = Reference(outcome.state, iterations=outcome.results.get("iterations") or 0)
             self.reference = converged if outcome.converged else Reference(None, "the FP64 run did not converge")
 
 
