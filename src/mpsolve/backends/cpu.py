@@ -173,9 +173,10 @@ class _CompiledRestriction(Launch):
         self.spec = RestrictionSpec(point, overlay.halved, formats, coarse.format)
         fine = next(given for given in inputs if isinstance(given, Field))
         self.scalar = np.dtype(self.spec.loop.compute).type
-        arrays = [given.storage if isinstance(given, Field) else given for given in inputs]
-        unused = np.zeros(0, self.scalar)
-        self.arrays = [coarse.storage, *arrays, *(unused if weight is None else weight for weight in weights)]
+        # Between grids in different formats the loop computes in the wider one; vectors come in that of the fine grid.
+        arrays = [given.storage if isinstance(given, Field) else np.asarray(given, self.scalar) for given in inputs]
+        given_weights = (np.zeros(0) if weight is None else weight for weight in weights)
+        self.arrays = [coarse.storage, *arrays, *(np.asarray(weight, self.scalar) for weight in given_weights)]
         at = [overlay.start(fine, coarse, axis) for axis in range(coarse.ndim)]
         self.boxes = []
         for a, b in _slabs((0,) * coarse.ndim, coarse.shape, backend.threads):
@@ -199,9 +200,10 @@ class _CompiledProlongation(Launch):
 
         formats = tuple(given.format if isinstance(given, Field) else VECTOR for given in weights)
         spec = ProlongationSpec(overlay.halved, fine.format, coarse.format, formats)
-        unused = np.zeros(0, np.dtype(spec.compute))
-        arrays = [given.storage if isinstance(given, Field) else given for given in weights]
-        fixed = (fine.storage, coarse.storage, *(unused if array is None else array for array in arrays))
+        compute = np.dtype(spec.compute)
+        whole = (np.zeros(0) if given is None else given for given in weights)
+        arrays = [given.storage if isinstance(given, Field) else np.asarray(given, compute) for given in whole]
+        fixed = (fine.storage, coarse.storage, *arrays)
         at = [overlay.start(fine, coarse, axis) for axis in range(fine.ndim)]
         self.backend, self.kernel, self.calls = backend, prolongation_kernel(spec), []
         for a, b in _slabs((0,) * fine.ndim, fine.shape, backend.threads):

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mpsolve import lookup
 from mpsolve.errors import ConfigError
@@ -14,7 +14,7 @@ from mpsolve.precision import get_format
 from mpsolve.solvers.automatic import choose_inner
 from mpsolve.solvers.base import Escalation, Refinement, Result, Status
 from mpsolve.solvers.inner.base import InnerSolver
-from mpsolve.solvers.multigrid.options import MultigridOptions
+from mpsolve.solvers.multigrid.options import WEAK_REDUCTION, MultigridOptions
 from mpsolve.solvers.scaling import to_unit
 from mpsolve.solvers.stopping import Progress, inner_tolerance
 from mpsolve.solvers.vectors import add_scaled, scaled_copy
@@ -165,16 +165,30 @@ class RefinementSolver:
     def rung(self) -> _Rung:
         """Return the present rung of the ladder, made when it is first needed."""
         while len(self._rungs) <= self._level:
-            place = len(self._rungs)
-            self._rungs.append(_Rung(self.operator, self.solution, self._residual, place, self.options))
+            self._rungs.append(self._made(len(self._rungs)))
         return self._rungs[self._level]
 
-    def climb(self) -> bool:
-        """Move to the next format; False if there is none."""
+    def _made(self, place: int) -> _Rung:
+        return _Rung(self.operator, self.solution, self._residual, place, self.options)
+
+    def mend(self, reason: str) -> tuple[str, str, str] | None:
+        """Move a level of multigrid that fails to a wider format (collective); see `climb`."""
+        format, mended = self.rung().format.name, self.rung().solver.widened()
+        if mended is None:
+            return None
+        self.options = replace(self.options, multigrid=mended[0])
+        self._rungs[self._level] = self._made(self._level)
+        return format, format, f"{reason}: {mended[1]}"
+
+    def climb(self, reason: str) -> tuple[str, str, str] | None:
+        """Mend, or move to the next format; return the old and the new one and why, None if there is no wider one."""
+        old = self.rung().format.name
+        if (mended := self.mend(reason)) is not None:
+            return mended
         if self._level + 1 >= len(self.options.ladder):
-            return False
+            return None
         self._level += 1
-        return True
+        return old, self.rung().format.name, reason
 
     def measure(self) -> tuple[float, float, float]:
         """Compute the FP64 residual; return its norm, the backward error and the relative residual (collective)."""
@@ -251,7 +265,15 @@ class _Run:
             if len(self.history) > options.max_refinements:
                 return Status.REFINEMENT_LIMIT
             reason = self._record(self.solver.step(self.history[-1].backward_error))
+            if not reason and self._slow() and (change := self.solver.mend("the cycles are slow")) is not None:
+                self.escalations.append(Escalation(len(self.history), *change))
         return Status.CONVERGED
+
+    def _slow(self) -> bool:
+        """Whether formats were chosen level by level, and an iteration leaves more than it should with good ones."""
+        before, now = self.history[-2:]
+        slow = now.residual > WEAK_REDUCTION**now.iterations * before.residual
+        return slow and bool(self.solver.options.multigrid.levels)
 
     def _record(self, iterations: int) -> str:
         """Measure, log and judge the state after a refinement; return why the format fails, if it does."""
@@ -267,12 +289,12 @@ class _Run:
 
     def _escalate(self, reason: str) -> bool:
         """Go back to the best solution and on to the next format."""
-        old = self.solver.rung().format.name
-        if not self.solver.climb():
+        change = self.solver.climb(reason)
+        if change is None:
             return False
         self.solver.restore()
         self.solver.measure()
-        self.escalations.append(Escalation(len(self.history), old, self.solver.rung().format.name, reason))
+        self.escalations.append(Escalation(len(self.history), *change))
         self.progress = Progress(best=self.best.residual if self.best else math.inf)
         return True
 

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from mpsolve.field import Field
+from mpsolve.solvers.multigrid.options import MultigridOptions
 
 
 @dataclass(frozen=True)
@@ -51,3 +52,10 @@ class InnerSolver(ABC):
         max_iterations : int
             Upper bound of the iterations.
         """
+
+    def widened(self) -> tuple[MultigridOptions, str] | None:
+        """Return options under which a part of this solver that fails has a wider format, and what that changes.
+
+        None if nothing can be mended that way (collective).
+        """
+        return None

@@ -42,6 +42,10 @@ class Multigrid(InnerSolver):
             self.level.cycle(number > 0, full=self.options.cycle == "full")
         return InnerResult(cycles, None)
 
+    def widened(self) -> tuple[MultigridOptions, str] | None:
+        """Look for the level that fails; see `InnerSolver.widened`."""
+        return self.options.widened(self.level.b.format, self.level.reductions())
+
 
 def create(
     operator: Operator,

@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
 from numpy.typing import NDArray
 
 from mpsolve.field import Field
@@ -53,6 +54,13 @@ class Level(ABC):
         """Improve `u`, from zero or from what it holds; ``full``: start from the coarser grids (collective)."""
 
     @abstractmethod
+    def reductions(self) -> list[float]:
+        """Return, for this level and each one below, what the last cycle left of its residual (collective).
+
+        Infinity tells that the right-hand side left the range of the level's format, NaN that the solution did.
+        """
+
+    @abstractmethod
     def describe(self) -> list[str]:
         """Return a line for this level and each one below."""
 
@@ -67,6 +75,12 @@ class Direct(Level):
     def cycle(self, guess: bool, full: bool = False) -> None:
         """Solve; see `Level.cycle`."""
         self.solve()
+
+    def reductions(self) -> list[float]:
+        """See `Level.reductions`; the solution is as exact as its format."""
+        if not np.isfinite(self.b.to_numpy()).all():
+            return [math.inf]
+        return [0.0 if np.isfinite(self.u.to_numpy()).all() else math.nan]
 
     def describe(self) -> list[str]:
         """See `Level.describe`."""
@@ -87,7 +101,7 @@ class Gathered(Level):
     ) -> None:
         self.b, self.u = space.zeros(formats[0]), space.zeros(formats[0])
         self._gathering = Gathering(grid, space.ledger)
-        self._whole: Level | None = None
+        self._whole, self._comm = cast("Level | None", None), grid.comm
         if grid.comm.rank == 0:
             shape, zero = grid.global_shape, (0,) * grid.ndim
             alone = cast("Intracomm", Alone())
@@ -101,6 +115,10 @@ class Gathered(Level):
         if whole:
             whole.cycle(guess, full)
         self._gathering.spread(whole.u if whole else None, self.u)
+
+    def reductions(self) -> list[float]:
+        """See `Level.reductions`."""
+        return self._comm.bcast(self._whole.reductions() if self._whole else None)
 
     def describe(self) -> list[str]:
         """See `Level.describe`."""
@@ -205,6 +223,20 @@ class Smoothed(Level):
         self._below.exchange()
         self._prolong[place]()
         self._stencil.space.ledger.add("inner", self.b.format.name, **self._work)
+
+    def reductions(self) -> list[float]:
+        """See `Level.reductions`."""
+        self._wide[0].exchange()
+        point = relaxation.RESIDUALS[self.b.ndim, self._stencil.uniform]
+        measure = self._stencil.space.bind(
+            point, [self._other], [self.u, self.b, *self._stencil.operator], dots=((0, 0), (2, 2)), phase="inner"
+        )
+        left, given = map(float, measure(*self._stencil.residual_scalars))
+        if not math.isfinite(given):
+            own = math.inf
+        else:
+            own = math.sqrt(left / given) if given > 0 and left < math.inf else (0.0 if given == 0 else math.nan)
+        return [own, *self.coarse.reductions()]
 
     def describe(self) -> list[str]:
         """See `Level.describe`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from mpsolve.formats.base import Format
@@ -9,6 +10,12 @@ from mpsolve.precision import get_format
 
 CYCLES = ("v", "w", "full")
 SMOOTHERS = ("chebyshev", "jacobi", "red_black", "lines")
+
+#: What a cycle that works leaves of a residual, at most; with smoothing and transfers in order it leaves about a tenth.
+WEAK_REDUCTION = 0.5
+#: The next format of a level, by the bits of the present one.
+PRECISE_BITS = 32
+WIDER = {8: "bf16", 16: "fp32", 19: "fp32", 32: "fp64"}
 
 
 @dataclass(frozen=True)
@@ -37,3 +44,46 @@ class MultigridOptions:
         """Return the options with no level in a format of fewer bits."""
         levels = tuple(name if get_format(name).bits >= format.bits else format.name for name in self.levels)
         return replace(self, levels=levels)
+
+    def widened(self, format: Format, reductions: list[float]) -> tuple[MultigridOptions, str] | None:
+        """Return the options with the weakest level in a wider format, and what was changed; None if none is weak.
+
+        Where all levels have the format of the solver, a coarse one is only taken out if it overflowed: the next
+        format of the ladder is the remedy for the rest.
+
+        Parameters
+        ----------
+        format : Format
+            Of the levels where `levels` is empty.
+        reductions : list of float
+            See `Level.reductions`, the finest first.
+        """
+        given = self.levels or (format.name,)
+        if not self.levels and (math.isfinite(max(reductions)) or not math.isfinite(reductions[0])):
+            return None
+        names = [given[min(number, len(given) - 1)] for number in range(len(reductions))]
+        for number in _suspects(reductions):
+            if wider := _wider(names[number], reductions[number]):
+                change = f"level {number} kept {reductions[number]:.1e} of its residual in {names[number]}, now {wider}"
+                names[number] = wider
+                return replace(self, levels=tuple(names)), change
+        return None
+
+
+def _suspects(reductions: list[float]) -> list[int]:
+    """Return the levels that may be at fault, the first suspect first.
+
+    A right-hand side that overflows spoils all levels below it, a solution that overflows or is no good all above.
+    """
+    numbers = list(range(len(reductions)))
+    overflowed = [number for number in numbers if reductions[number] == math.inf]
+    upwards = numbers[::-1]
+    spoiled = [number for number in upwards if math.isnan(reductions[number])]
+    weak = [number for number in upwards if WEAK_REDUCTION < reductions[number] < math.inf]
+    return [*overflowed[:1], *spoiled[:1], *weak]
+
+
+def _wider(name: str, reduction: float) -> str | None:
+    """Return the next format; none for a weak level in FP32, whose rounding is no reason to be weak."""
+    bits = get_format(name).bits
+    return None if math.isfinite(reduction) and bits >= PRECISE_BITS else WIDER.get(bits)
