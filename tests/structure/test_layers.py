@@ -12,7 +12,7 @@ ORDER = (
     ("field", "kernels", "backends", "gemm", "gemm_probe"),
     ("parallel",),
     ("operators",),
-    ("solvers.multigrid.options", "solvers.inner.base", "solvers", "solvers.inner"),
+    ("solvers.inner.base", "solvers", "solvers.inner"),
     ("timestepping", "steppers"),
     ("models",),
     ("library",),

@@ -2,9 +2,9 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 from mpsolve.field import Field
-from mpsolve.solvers.multigrid.options import MultigridOptions
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class InnerSolver(ABC):
             Upper bound of the iterations.
         """
 
-    def widened(self) -> tuple[MultigridOptions, str] | None:
-        """Return options under which a part of this solver that fails has a wider format, and what that changes.
+    def widened(self) -> tuple[Any, str] | None:
+        """Return options (`MultigridOptions`) that give a part that fails a wider format, and what that changes.
 
         None if nothing can be mended that way (collective).
         """
