@@ -2,8 +2,8 @@
 
 import pytest
 
+from mpsolve.kernels.points.diffusion import POINTS
 from mpsolve.kernels.reach import leading_reach
-from mpsolve.operators.diffusion import POINTS
 
 
 def unpacked(load, a, c, i, j):

@@ -57,14 +57,6 @@ def test_the_smallest_mass_of_any_rank_limits_the_step(comm, diffusion, make_pro
     assert len(set(comm.allgather(str(caught.value)))) == 1
 
 
-def test_without_an_operator_every_step_is_stable(alone, diffusion, make_problem):
-    case = diffusion((8, 10), (("neumann", "neumann"),) * 2, reaction=0.0)
-    case.faces = tuple(0 * face for face in case.faces)
-    stepper = RungeKutta(make_problem(alone, case, checkerboard(case.shape), 1e6), *EULER)
-    stepper.advance(2)
-    assert np.array_equal(stepper.state(), checkerboard(case.shape))
-
-
 @pytest.mark.parametrize(
     ("weights", "times", "order"),
     [((1.0,), (0.0,), 1), ((0.5, 0.5), (0.0, 1.0), 2), (rk4.WEIGHTS, rk4.TIMES, 4), ((0.5,), (0.0,), 0)],

@@ -124,7 +124,7 @@ class CpuBackend(Backend):
             dots=dots,
             rounding=rounding,
             # Sums over narrow formats leave memory idle; there a second look at a buffer costs more than it saves.
-            stream=large and not aliases and not (dots and min(output.format.itemsize for output in outputs) < 4),
+            stream=large and not aliases and not (dots and max(output.format.itemsize for output in outputs) < 4),
             aliases=aliases,
         )
         first = first if first is not None else (0,) * fields[0].ndim

@@ -84,6 +84,29 @@ class Operator(ABC):
             ``call(p, q)`` computes and returns the inner products (collective).
         """
 
+    def corrected(
+        self, new: Field, residual: Field, scaled: Field, x: Field, correction: Field, b: Field
+    ) -> Callable[[float, float], NDArray[np.float64]] | None:
+        """Bind ``new = x + c correction``, ``residual = b - A new`` and ``scaled = s residual`` as one pass.
+
+        Parameters
+        ----------
+        new, residual : Field
+            FP64 results.
+        scaled : Field
+            The residual in the format of an inner solver.
+        x, correction, b : Field
+            The iterate and the right-hand side, FP64, and the correction in any format; the ghosts of the first two
+            are filled by the call.
+
+        Returns
+        -------
+        callable or None
+            ``call(c, s)`` computes and returns the squares of the norms of `residual` and `new` (collective); None if
+            the operator has no such pass.
+        """
+        return None
+
     @abstractmethod
     def in_format(self, format: Format) -> Operator:
         """Return this operator with coefficients in ``format``, divided by a power of two `scale` against overflow."""

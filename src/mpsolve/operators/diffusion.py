@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mpsolve.backends.base import Input
 from mpsolve.errors import ConfigError, ShapeError
 from mpsolve.field import Field
 from mpsolve.formats.base import Format
+from mpsolve.kernels.points.diffusion import CORRECTED, POINTS
 from mpsolve.operators.base import Operator, Rows
 from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.halo import Halo
@@ -24,53 +26,6 @@ STRONG_ROWS = 4.0
 #: Shorter rows are no chain.
 MIN_ROW = 3
 PERIODIC, DIRICHLET, NEUMANN = "periodic", "dirichlet", "neumann"
-
-
-def uniform_2d(load, a, c, i, j):
-    """Return p b + q A u, each face coefficient by its axis position; a = (u, b, fx, fy), c = (p, q, reaction)."""
-    u, b, fx, fy = a
-    p, q, reaction = c
-    centre = load(u, i, j)
-    flux = load(fx, i) * (load(u, i - 1, j) - centre) + load(fx, i + 1) * (load(u, i + 1, j) - centre)
-    flux = flux + (load(fy, j) * (load(u, i, j - 1) - centre) + load(fy, j + 1) * (load(u, i, j + 1) - centre))
-    return p * load(b, i, j) + q * (reaction * centre - flux)
-
-
-def uniform_3d(load, a, c, i, j, k):
-    """Return p b + q A u, each face coefficient by its axis position; a = (u, b, fx, fy, fz), c = (p, q, reaction)."""
-    u, b, fx, fy, fz = a
-    p, q, reaction = c
-    centre = load(u, i, j, k)
-    flux = load(fx, i) * (load(u, i - 1, j, k) - centre) + load(fx, i + 1) * (load(u, i + 1, j, k) - centre)
-    flux = flux + (load(fy, j) * (load(u, i, j - 1, k) - centre) + load(fy, j + 1) * (load(u, i, j + 1, k) - centre))
-    flux = flux + (load(fz, k) * (load(u, i, j, k - 1) - centre) + load(fz, k + 1) * (load(u, i, j, k + 1) - centre))
-    return p * load(b, i, j, k) + q * (reaction * centre - flux)
-
-
-def varying_2d(load, a, c, i, j):
-    """Return p b + q A u, a coefficient per face and cell; a = (u, b, fx, fy, reaction), c = (p, q)."""
-    u, b, fx, fy, reaction = a
-    p, q = c
-    centre = load(u, i, j)
-    flux = load(fx, i, j) * (load(u, i - 1, j) - centre) + load(fx, i + 1, j) * (load(u, i + 1, j) - centre)
-    flux = flux + (load(fy, i, j) * (load(u, i, j - 1) - centre) + load(fy, i, j + 1) * (load(u, i, j + 1) - centre))
-    return p * load(b, i, j) + q * (load(reaction, i, j) * centre - flux)
-
-
-def varying_3d(load, a, c, i, j, k):
-    """Return p b + q A u, a coefficient per face and cell; a = (u, b, fx, fy, fz, reaction), c = (p, q)."""
-    u, b, fx, fy, fz, reaction = a
-    p, q = c
-    centre = load(u, i, j, k)
-    flux = load(fx, i, j, k) * (load(u, i - 1, j, k) - centre) + load(fx, i + 1, j, k) * (load(u, i + 1, j, k) - centre)
-    flux = flux + load(fy, i, j, k) * (load(u, i, j - 1, k) - centre)
-    flux = flux + load(fy, i, j + 1, k) * (load(u, i, j + 1, k) - centre)
-    flux = flux + load(fz, i, j, k) * (load(u, i, j, k - 1) - centre)
-    flux = flux + load(fz, i, j, k + 1) * (load(u, i, j, k + 1) - centre)
-    return p * load(b, i, j, k) + q * (load(reaction, i, j, k) * centre - flux)
-
-
-POINTS = {(2, True): uniform_2d, (3, True): uniform_3d, (2, False): varying_2d, (3, False): varying_3d}
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,23 +223,54 @@ class Diffusion(Operator):
         self, output: Field, u: Field, b: Field | None = None, *, dots: tuple[tuple[int, int], ...] = (), phase: str
     ) -> Callable[[float, float], NDArray[np.float64]]:
         """Bind ``output = p b + q A u``; see `Operator.affine`. The interior overlaps the halo exchange."""
-        extra = self._vectors([output, u]) if self.coefficients.uniform else self._fields
-        inputs = (u, b if b is not None else u, *extra)
-        point = POINTS[self.grid.ndim, self.coefficients.uniform]
+        inputs = (u, b if b is not None else u, *self._loaded([output, u]))
         halo = Halo(self.grid, [u], width=1, format=self.halo_format, ledger=self.space.ledger)
-        backend = self.space.backend
-        inner, shell = self._parts(halo)
-        inside = [backend.bind(point, [output], inputs, lo=lo, hi=hi, dots=dots) for lo, hi in inner]
-        outside = [backend.bind(point, [output], inputs, lo=lo, hi=hi, dots=dots) for lo, hi in shell]
-        reaction = (float(self.coefficients.reaction) / self.scale,) if self.coefficients.uniform else ()
         work = self._work(output, u, b, len(dots))
+        point = POINTS[self.grid.ndim, self.coefficients.uniform]
+        return self._overlapped(point, [output], inputs, halo, dots, {phase: (output.format.name, work)})
+
+    def corrected(
+        self, new: Field, residual: Field, scaled: Field, x: Field, correction: Field, b: Field
+    ) -> Callable[[float, float], NDArray[np.float64]]:
+        """Bind ``new = x + c correction`` and its residual in one pass; see `Operator.corrected`."""
+        inputs = (x, correction, b, *self._loaded([new, x]))
+        halo = Halo(self.grid, [x, correction], width=1, ledger=self.space.ledger)
+        point = CORRECTED[self.grid.ndim, self.coefficients.uniform]
+        cells = int(np.prod(self.grid.shape))
+        more = cells * sum(field.format.itemsize for field in (new, correction, scaled))
+        work = {
+            "residual": (residual.format.name, self._work(residual, x, b, 2)),
+            "refinement": (scaled.format.name, {"flops": cells * (4 * self.grid.ndim + 3), "bytes": more}),
+        }
+        # The new iterate and the residual are fields 0 and 1.
+        return self._overlapped(point, [new, residual, scaled], inputs, halo, ((1, 1), (0, 0)), work)
+
+    def _loaded(self, fields: Sequence[Field]) -> Sequence[Input]:
+        return self._vectors(fields) if self.coefficients.uniform else self._fields
+
+    def _overlapped(
+        self,
+        point: Callable,
+        outputs: Sequence[Field],
+        inputs: Sequence[Input],
+        halo: Halo,
+        dots: tuple[tuple[int, int], ...],
+        work: dict[str, tuple[str, dict[str, int]]],
+    ) -> Callable[..., NDArray[np.float64]]:
+        """Bind a point function on the inside, while the halo travels, and then on the shell; count work per phase."""
+        inside, outside = (
+            [self.space.backend.bind(point, outputs, inputs, lo=lo, hi=hi, dots=dots) for lo, hi in boxes]
+            for boxes in self._parts(halo)
+        )
+        reaction = (float(self.coefficients.reaction) / self.scale,) if self.coefficients.uniform else ()
 
         def call(p: float, q: float) -> NDArray[np.float64]:
             halo.start()
             bins = [launch(p, q, *reaction) for launch in inside]
             halo.finish()
             bins += [launch(p, q, *reaction) for launch in outside]
-            self.space.ledger.add(phase, output.format.name, **work)
+            for phase, (name, counts) in work.items():
+                self.space.ledger.add(phase, name, **counts)
             return combine(self.space.comm, sum(bins[1:], bins[0])) if dots else np.empty(0)
 
         return call

@@ -1,7 +1,9 @@
 """Iterative refinement: FP64 residual, inner solve in low precision, FP64 update, escalation when a format fails."""
 
+from __future__ import annotations
+
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from mpsolve import lookup
@@ -26,6 +28,8 @@ SMALLEST_SQUARE = 1e-250
 
 #: Formats that end below this are scaled by the largest entry of a residual.
 LEAST_RANGE = 1e4
+#: What the scale of a residual that is not known yet may be, over the scale it should have, and what is aimed at.
+LEAST_GUESS, GUESS, MOST_GUESS = 2.0**-7, 2.0**-3, 2.0
 #: Where the root mean square of a scaled residual comes to lie: entries of 2**18 times as much still fit FP16.
 TYPICAL = 0.125
 
@@ -70,7 +74,8 @@ class RefinementOptions:
 class _Rung:
     """One format of the ladder: its operator, inner solver, and the kernels that carry vectors there and back."""
 
-    def __init__(self, operator: Operator, x: Field, residual: Field, place: int, options: RefinementOptions) -> None:
+    def __init__(self, solver: RefinementSolver, place: int) -> None:
+        options, operator, residual = solver.options, solver.operator, solver.residual
         name = options.ladder[place]
         self.format = get_format(name)
         low = operator.in_format(self.format)
@@ -82,9 +87,16 @@ class _Rung:
         self.solver: InnerSolver = lookup.find("solvers.inner", inner).create(
             low, options.accumulate, preconditioner, multigrid
         )
-        bind = operator.space.bind
-        self.send = bind(scaled_copy, [self.solver.right_hand_side], [residual], phase="refinement", flops=1)
-        self.receive = bind(add_scaled, [x], [x, self.solver.correction], phase="refinement", flops=2)
+        bind, scaled, correction = operator.space.bind, self.solver.right_hand_side, self.solver.correction
+        self.send = bind(scaled_copy, [scaled], [residual], phase="refinement", flops=1)
+        self.receive = [bind(add_scaled, [x], [x, correction], phase="refinement", flops=2) for x in solver.iterates]
+        # One loop reads no two formats of one width.
+        alike = scaled.format == correction.format or scaled.format.itemsize != correction.format.itemsize
+        there_and_back = (solver.iterates, solver.iterates[::-1])
+        self.fused = [
+            operator.corrected(new, residual, scaled, x, correction, solver.right_hand_side) if alike else None
+            for x, new in there_and_back
+        ]
         self.rtol = options.inner_rtol or inner_tolerance(self.format, options.rtol)
 
 
@@ -113,13 +125,20 @@ class RefinementSolver:
         space = operator.space
         double = get_format("fp64")
         self.operator, self.options, self.space = operator, options, space
-        self.solution, self.right_hand_side, self._residual, self._best = (space.zeros(double) for _ in range(4))
-        fields = self._residual, self.solution, self.right_hand_side
-        self._evaluate = operator.affine(*fields, dots=((0, 0), (1, 1), (2, 2)), phase="residual")
-        self.homogeneous, self._residual_norm = False, 0.0
+        self.solution, self.right_hand_side, self.residual, other = (space.zeros(double) for _ in range(4))
+        # The present iterate and the best one, which are the same most of the time.
+        self.iterates, self._now, self._best = (self.solution, other), 0, 0
+        self._evaluate = [
+            operator.affine(self.residual, x, self.right_hand_side, dots=((0, 0), (1, 1), (2, 2)), phase="residual")
+            for x in self.iterates
+        ]
+        self._keep = [
+            space.bind(scaled_copy, [new], [x], phase="refinement") for x, new in (self.iterates, self.iterates[::-1])
+        ]
+        self.homogeneous, self._norms, self._measured = False, (0.0, 0.0, 0.0), False
         self._entries = max(1, sum(space.comm.allgather(math.prod(space.shape))))
         self._rungs: list[_Rung] = []
-        self._level = 0
+        self._level, self._sent = 0, 0.0
 
     def solve(self, observe: Callable[[Refinement], None] = lambda entry: None) -> Result:
         """Refine `solution` until the backward error is at most ``rtol`` (collective).
@@ -141,11 +160,18 @@ class RefinementSolver:
         """
         if self.operator.singular:
             self._require_compatible()
+        self._now, self._best, self._measured, self._sent = 0, 0, False, 0.0
         run = _Run(self, observe)
         status = run.refine()
         if status is not Status.CONVERGED:
-            self.solution.storage[...] = self._best.storage
+            self._now = self._best
+        if self._now:
+            self._keep[1](1.0)
         return run.result(status)
+
+    @property
+    def _x(self) -> Field:
+        return self.iterates[self._now]
 
     def _require_compatible(self) -> None:
         """Refuse a right-hand side that a singular operator cannot reach: one that does not add up to zero."""
@@ -169,7 +195,8 @@ class RefinementSolver:
         return self._rungs[self._level]
 
     def _made(self, place: int) -> _Rung:
-        return _Rung(self.operator, self.solution, self._residual, place, self.options)
+        self._sent = 0.0
+        return _Rung(self, place)
 
     def mend(self, reason: str) -> tuple[str, str, str] | None:
         """Move a level of multigrid that fails to a wider format (collective); see `climb`."""
@@ -192,13 +219,19 @@ class RefinementSolver:
 
     def measure(self) -> tuple[float, float, float]:
         """Compute the FP64 residual; return its norm, the backward error and the relative residual (collective)."""
-        squares = self._evaluate(1.0, -1.0)
-        fields = self._residual, self.solution, self.right_hand_side
-        residual, x, b = (self._norm(float(square), field) for square, field in zip(squares, fields, strict=True))
-        self.homogeneous, self._residual_norm = b == 0.0, residual
+        if not self._measured:
+            squares = self._evaluate[self._now](1.0, -1.0)
+            self._take_norms(squares, (self.residual, self._x, self.right_hand_side))
+        residual, x, b = self._norms
+        self._measured, self.homogeneous = False, b == 0.0
         size = self.operator.norm * x + b
         backward = residual / size if 0 < size < math.inf else (0.0 if residual == 0 else math.inf)
         return residual, backward, residual / b if b > 0 else backward
+
+    def _take_norms(self, squares: Iterable[float], fields: Sequence[Field]) -> None:
+        """Replace the first norms by those of fields whose squares were summed (collective)."""
+        norms = tuple(self._norm(float(square), field) for square, field in zip(squares, fields, strict=True))
+        self._norms = (*norms, *self._norms[len(norms) :])
 
     def _norm(self, square: float, field: Field) -> float:
         """Return the root of a sum of squares; if it left the safe range, sum again after scaling (collective)."""
@@ -211,15 +244,33 @@ class RefinementSolver:
     def step(self, backward_error: float) -> int:
         """Solve for one correction in the present format and add it; return the inner iterations (collective).
 
-        The inner solve goes no further than the last refinement needs.
+        The inner solve goes no further than the last refinement needs. Where the operator can, the correction, the next
+        residual and its scaled copy are one pass, whose scale is a guess.
         """
         rung = self.rung()
         scale = self._unit_scale(rung.solver.right_hand_side.format)
-        rung.send(scale)
+        if LEAST_GUESS * scale <= self._sent <= scale * MOST_GUESS:
+            scale = self._sent
+        else:
+            rung.send(scale)
         enough = MARGIN * self.options.rtol / backward_error if backward_error > 0 else 0.0
-        inner = rung.solver.solve(min(0.1, max(rung.rtol, enough)), self.options.max_iterations)
-        rung.receive(rung.solver.gain / (scale * rung.scale))
+        rtol = min(0.1, max(rung.rtol, enough))
+        inner = rung.solver.solve(rtol, self.options.max_iterations)
+        self._correct(rung, rung.solver.gain / (scale * rung.scale), GUESS * to_unit(rtol / scale))
         return inner.iterations
+
+    def _correct(self, rung: _Rung, gain: float, guess: float) -> None:
+        """Add the correction times ``gain`` to the present iterate, without touching the best one."""
+        fused, self._sent = rung.fused[self._now], 0.0
+        if self._now == self._best and fused is not None:
+            self._now = 1 - self._now
+            self._take_norms(fused(gain, guess), (self.residual, self._x))
+            self._measured, self._sent = True, guess
+            return
+        if self._now == self._best:
+            self._keep[self._now](1.0)
+            self._best = 1 - self._now
+        rung.receive[self._now](gain)
 
     def _unit_scale(self, format: Format) -> float:
         """Return the power of two that brings the residual into the range of a format (collective for narrow ones).
@@ -228,16 +279,20 @@ class RefinementSolver:
         small for that are scaled by the largest entry itself.
         """
         if format.largest < LEAST_RANGE:
-            return to_unit(self.space.largest(self._residual))
-        return to_unit(self._residual_norm / math.sqrt(self._entries)) * TYPICAL
+            return to_unit(self.space.largest(self.residual))
+        return to_unit(self._norms[0] / math.sqrt(self._entries)) * TYPICAL
+
+    def zero(self) -> None:
+        """Set the present iterate to zero."""
+        self._x.storage[...] = 0
 
     def keep(self) -> None:
-        """Remember the present solution as the best so far."""
-        self._best.storage[...] = self.solution.storage
+        """Remember the present iterate as the best so far."""
+        self._best = self._now
 
     def restore(self) -> None:
-        """Return to the best solution so far."""
-        self.solution.storage[...] = self._best.storage
+        """Return to the best iterate so far."""
+        self._now, self._sent = self._best, 0.0
 
 
 class _Run:
@@ -257,7 +312,7 @@ class _Run:
         reason = self._record(0)
         if self.solver.homogeneous and not (self.history[-1].backward_error <= options.rtol):
             # No residual is small relative to nothing, but the solution is known.
-            self.solver.solution.storage[...] = 0
+            self.solver.zero()
             reason = self._record(0)
         while not (self.history[-1].backward_error <= options.rtol):
             if reason and not self._escalate(reason):

@@ -117,5 +117,6 @@ def test_a_format_that_failed_is_left_on_every_level():
 def test_the_next_format_of_the_ladder_reaches_every_level(alone, diffusion, refined):
     case = diffusion((40, 41), (HELD, HELD), varying=True)
     _, solver, _ = refined(alone, case, ladder=("fp8_e5m2", "fp64"), levels=("fp8_e5m2",))
-    assert solver.climb("as a test")
+    while solver.rung().format.name != "fp64":
+        assert solver.climb("as a test")
     assert {line.split()[1] for line in solver.rung().solver.level.describe()} == {"fp64"}

@@ -1,12 +1,12 @@
 """Point functions of multigrid: residuals and smoothing steps of diffusion on grids of unequal cells.
 
 Uniform operators are given per volume by a coefficient towards each side, ``lx`` below and ``hx`` above cell i, and by
-``gx gy gz``, whose product is the inverse of the diagonal. Varying ones are given as in `mpsolve.operators.diffusion`,
-with the inverse diagonal ``d`` stored; ``scale`` is what the stored coefficients are multiplied by.
-Their residual is the affine function of that module.
+``gx gy gz``, whose product is the inverse of the diagonal. Varying ones are given as in
+`mpsolve.kernels.points.diffusion`, with the inverse diagonal ``d`` stored; ``scale`` is what the stored coefficients
+are multiplied by. Their residual is the affine function of that module.
 """
 
-from mpsolve.operators import diffusion
+from mpsolve.kernels.points import diffusion
 
 
 def residual_uniform_2d(load, a, c, i, j):

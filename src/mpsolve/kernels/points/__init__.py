@@ -1,0 +1,1 @@
+"""What operators do at one cell, as point functions."""
