@@ -179,11 +179,12 @@ def _stores(spec: KernelSpec, indent: str) -> list[str]:
 
 def _stream_lines(spec: KernelSpec, indent: str) -> list[str]:
     """Send the buffers on their way past the caches, after the sums have read them."""
-    row = "0"
-    for axis in range(spec.ndim - 1):
-        row = f"({row} + {_INDEX[axis]}) * o0[1][{axis + 1}]"
     lines = []
     for number, output in enumerate(spec.outputs):
+        # Rows of different formats are padded to different lengths.
+        row = "0"
+        for axis in range(spec.ndim - 1):
+            row = f"({row} + {_INDEX[axis]}) * o{number}[1][{axis + 1}]"
         flat = f"({row} + start), ({row} + stop), buffer{number}, ({row} + first)"
         lines.append(f"{indent}memory.stream_row(flat{number}, {flat}, {LINE // output.itemsize})")
     return lines

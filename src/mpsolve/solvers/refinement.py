@@ -248,15 +248,15 @@ class RefinementSolver:
         residual and its scaled copy are one pass, whose scale is a guess.
         """
         rung = self.rung()
-        scale = self._unit_scale(rung.solver.right_hand_side.format)
-        if LEAST_GUESS * scale <= self._sent <= scale * MOST_GUESS:
+        scale = unit = self._unit_scale(rung.solver.right_hand_side.format)
+        if LEAST_GUESS * unit <= self._sent <= unit * MOST_GUESS:
             scale = self._sent
         else:
             rung.send(scale)
         enough = MARGIN * self.options.rtol / backward_error if backward_error > 0 else 0.0
         rtol = min(0.1, max(rung.rtol, enough))
         inner = rung.solver.solve(rtol, self.options.max_iterations)
-        self._correct(rung, rung.solver.gain / (scale * rung.scale), GUESS * to_unit(rtol / scale))
+        self._correct(rung, rung.solver.gain / (scale * rung.scale), GUESS * unit * to_unit(rtol))
         return inner.iterations
 
     def _correct(self, rung: _Rung, gain: float, guess: float) -> None:
