@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,16 +40,19 @@ class Field:
         Width of the ghost layer in cells; 0 for plain vectors.
     format : Format
         Number format of the storage.
+    device : object, optional
+        Holds the storage; None: it is a NumPy array in the memory of the processor.
     """
 
     storage: NDArray
     shape: tuple[int, ...]
     halo: int
     format: Format
+    device: Any = None
 
     @classmethod
-    def zeros(cls, shape: tuple[int, ...], halo: int, format: Format) -> "Field":
-        """Allocate a field of zeros.
+    def zeros(cls, shape: tuple[int, ...], halo: int, format: Format, device: Any = None) -> "Field":
+        """Allocate a field of zeros, on a device if one is given.
 
         Raises
         ------
@@ -65,8 +69,8 @@ class Field:
         pitch = -(-pitch // per_line) * per_line
         # A pitch that is a large power of two would map all rows onto the same cache sets.
         pitch += per_line if halo and pitch * format.storage.itemsize % 4096 == 0 else 0
-        storage = aligned_zeros((*(n + 2 * halo for n in rows), pitch), format.storage)
-        return cls(storage, tuple(shape), halo, format)
+        allocate = aligned_zeros if device is None else device.zeros
+        return cls(allocate((*(n + 2 * halo for n in rows), pitch), format.storage), tuple(shape), halo, format, device)
 
     @property
     def ndim(self) -> int:
@@ -87,15 +91,29 @@ class Field:
         """Return a writable view of interior coordinates ``lo`` to ``hi`` (exclusive), which may reach into ghosts."""
         return self.storage[tuple(slice(o + a, o + b) for o, a, b in zip(self.origin, lo, hi, strict=True))]
 
+    def read(self, lo: tuple[int, ...] | None = None, hi: tuple[int, ...] | None = None) -> NDArray:
+        """Return the stored numbers of a region in the memory of the processor; the interior by default.
+
+        A view if they are there already, else a copy.
+        """
+        view = self.interior if lo is None or hi is None else self.region(lo, hi)
+        return view if self.device is None else view.get()
+
+    def write(self, stored: NDArray, lo: tuple[int, ...] | None = None, hi: tuple[int, ...] | None = None) -> None:
+        """Replace the stored numbers of a region, the interior by default, by an array of its shape."""
+        view = self.interior if lo is None or hi is None else self.region(lo, hi)
+        view[...] = stored if self.device is None else self.device.upload(np.ascontiguousarray(stored))
+
     def to_numpy(self) -> NDArray[np.float64]:
         """Return the decoded interior as a new FP64 array of shape `shape`."""
-        return self.format.decode(self.interior).astype(np.float64)
+        return self.format.decode(self.read()).astype(np.float64)
 
     def set(self, values: NDArray | float) -> "Field":
         """Encode values (local interior shape, or a scalar) into the interior, in place, and return the field."""
-        self.interior[...] = self.format.encode(np.asarray(values, np.float64))
+        encoded = self.format.encode(np.asarray(values, np.float64))
+        self.write(np.broadcast_to(encoded, self.shape))
         return self
 
     def like(self, format: Format | None = None) -> "Field":
         """Allocate a field of zeros of the same shape and halo, in ``format`` or the same format."""
-        return Field.zeros(self.shape, self.halo, format or self.format)
+        return Field.zeros(self.shape, self.halo, format or self.format, self.device)

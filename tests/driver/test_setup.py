@@ -7,7 +7,7 @@ import pytest
 
 from mpsolve import config, lookup
 from mpsolve.driver import heat
-from mpsolve.driver.options import HeatAppOptions
+from mpsolve.driver.options import GRID_BACKENDS, HeatAppOptions
 from mpsolve.driver.setup import choose_backend, divide, halo_width
 from mpsolve.errors import BackendUnavailable, ConfigError, ShapeError, UnknownNameError
 
@@ -22,18 +22,18 @@ def unavailable(threads):
 
 def test_auto_takes_the_first_backend_that_works(alone, monkeypatch):
     monkeypatch.setattr(lookup.find("backends", "cpu"), "create", unavailable)
-    assert choose_backend(alone, "auto", 1).name == "reference"
+    assert choose_backend(alone, "auto", 1, GRID_BACKENDS).name == "reference"
 
 
 def test_a_named_backend_is_not_replaced(alone, monkeypatch):
     monkeypatch.setattr(lookup.find("backends", "cpu"), "create", unavailable)
     with pytest.raises(BackendUnavailable, match="not here"):
-        choose_backend(alone, "cpu", 1)
+        choose_backend(alone, "cpu", 1, GRID_BACKENDS)
 
 
 def test_an_unknown_backend_is_refused(alone):
     with pytest.raises(UnknownNameError, match="reference"):
-        choose_backend(alone, "gpu", 1)
+        choose_backend(alone, "gpu", 1, GRID_BACKENDS)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_ranks_per_axis_must_match_the_ranks(alone):
 def test_a_prepared_stepper_is_at_its_start_and_has_counted_nothing(comm):
     chosen = options("time.diffusion_number=1", "precision.inner=fp32", "precision.accumulate=fp32")
     model = heat.build(comm, chosen)
-    prepared = heat.prepare(model, choose_backend(comm, "reference", 1), chosen)
+    prepared = heat.prepare(model, choose_backend(comm, "reference", 1, GRID_BACKENDS), chosen)
     assert (prepared.stepper.steps, prepared.stepper.time) == (0, 0.0)
     assert np.array_equal(prepared.stepper.state(), model.initial())
     assert not any(work.flops for formats in prepared.ledger.counts.values() for work in formats.values())
@@ -70,7 +70,7 @@ def test_a_prepared_stepper_is_at_its_start_and_has_counted_nothing(comm):
 def test_the_largest_stable_step_of_the_refusal_is_accepted(comm, stepper):
     def prepare(*sets):
         chosen = options(f"time.stepper={stepper}", *sets)
-        return heat.prepare(heat.build(comm, chosen), choose_backend(comm, "reference", 1), chosen)
+        return heat.prepare(heat.build(comm, chosen), choose_backend(comm, "reference", 1, GRID_BACKENDS), chosen)
 
     with pytest.raises(ConfigError, match=f"time.dt_s = 1 is unstable with time.stepper = {stepper}") as refused:
         prepare("time.dt_s=1")

@@ -49,10 +49,13 @@ class Backend(ABC):
         Config name: the name of the module.
     threads : int
         Cores that this rank may use.
+    device_name : str
+        The card that this rank uses; empty where arrays lie in the memory of the processor.
     """
 
     name: str
     threads: int
+    device_name: str = ""
 
     @property
     @abstractmethod
@@ -219,7 +222,9 @@ def check_sweep(target: Field, source: Field, rates: tuple, steps: int, mirrors:
             f"source and target of a sweep share shape, halo and format, not {source.shape}, {source.halo}, "
             f"{source.format.name} and {target.shape}, {target.halo}, {target.format.name}"
         )
-    if np.may_share_memory(target.storage, source.storage):
+    if target.storage is source.storage or (
+        source.device is None and np.may_share_memory(target.storage, source.storage)
+    ):
         raise ShapeError("source and target of a sweep must not share storage; give two fields")
     if len(rates) != source.ndim or len(mirrors) != source.ndim:
         raise ShapeError(f"{source.ndim} axes need as many rates and mirrors, not {len(rates)} and {len(mirrors)}")

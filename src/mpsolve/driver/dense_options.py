@@ -109,6 +109,11 @@ class _DenseApp:
     precision: Any
 
     @property
+    def backends(self) -> tuple[str, ...]:
+        """Backends that ``auto`` tries, the fastest first; a GPU has no kernels of dense matrices yet."""
+        return ("cpu", "reference")
+
+    @property
     def is_fp64(self) -> bool:
         """Whether nothing is rounded to less than FP64."""
         return self.precision.inner == "fp64"

@@ -125,6 +125,10 @@ class PrecisionOptions:
         return ladder_from(self.inner, self.ladder)
 
 
+#: Backends of problems on grids, the fastest first.
+GRID_BACKENDS = ("cuda", "cpu", "reference")
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """Where and how it runs, and what it leaves."""
@@ -157,6 +161,11 @@ class AppOptions(Protocol):
     @property
     def driver(self) -> str:
         """Name of the module in ``driver`` that runs it."""
+        ...
+
+    @property
+    def backends(self) -> tuple[str, ...]:
+        """Backends that ``auto`` tries, the fastest first."""
         ...
 
     @property
@@ -211,6 +220,11 @@ class HeatAppOptions:
     def driver(self) -> str:
         """Name of the module in ``driver`` that runs it."""
         return self.model
+
+    @property
+    def backends(self) -> tuple[str, ...]:
+        """Backends that ``auto`` tries, the fastest first."""
+        return GRID_BACKENDS
 
     @property
     def is_fp64(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -23,27 +24,31 @@ from mpsolve.timestepping.base import SteppedProblem, Stepper, UnstableStep
 if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm
 
-#: Backends that ``auto`` tries, the fastest first.
-PREFERENCE = ("cpu", "reference")
 
-
-def choose_backend(comm: Intracomm, name: str, threads: int) -> Backend:
-    """Return the backend of a name; ``auto`` takes the first that works (collective).
+def choose_backend(comm: Intracomm, name: str, threads: int, preference: Sequence[str]) -> Backend:
+    """Return the backend of a name; ``auto`` takes the first preferred one that works on all ranks (collective).
 
     Raises
     ------
     BackendUnavailable
-        If the named backend does not work here; the message says what to install.
+        If the named backend does not work on every rank; the message says what to install.
     """
     threads = threads or threads_per_rank(comm)
-    if name != "auto":
-        return lookup.find("backends", name).create(threads)
-    for candidate in PREFERENCE[:-1]:
-        try:
-            return lookup.find("backends", candidate).create(threads)
-        except BackendUnavailable:
-            continue
-    return lookup.find("backends", PREFERENCE[-1]).create(threads)
+    candidates = preference if name == "auto" else [name]
+    problems: list[str] = []
+    for candidate in candidates:
+        backend, problem = _tried(candidate, threads)
+        problems = [found for found in comm.allgather(problem) if found]
+        if backend is not None and not problems:
+            return backend
+    raise BackendUnavailable(problems[0])
+
+
+def _tried(name: str, threads: int) -> tuple[Backend | None, str]:
+    try:
+        return lookup.find("backends", name).create(threads), ""
+    except BackendUnavailable as error:
+        return None, str(error)
 
 
 def divide(

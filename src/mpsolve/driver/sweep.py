@@ -72,7 +72,7 @@ class _Sweep:
     def run(self, variant: Variant) -> None:
         """Run and record one variant (collective)."""
         options = variant.options
-        backend = choose_backend(self.comm, options.run.backend, options.run.threads)
+        backend = choose_backend(self.comm, options.run.backend, options.run.threads, options.backends)
         # What is wrong with the input shows here, before anything is written.
         prepared = self.app.prepare(self.model, backend, options)
         self.bandwidth = self.bandwidth or copy_bandwidth(self.comm)
@@ -82,6 +82,8 @@ class _Sweep:
         with RunRecord.create(directory, options.app, asdict(options), self.argv, self.comm, precision) as record:
             outcome, energy = self.app.run(self.model, backend, variant, prepared, record, reference)
             results = outcome.results | {"backend": backend.name, "threads_per_rank": backend.threads}
+            if backend.device_name:
+                results["device"] = backend.device_name
             results |= reference.penalised(results)
             results |= {"setup_s": self.build_s + prepared.setup_s, "stream_bytes_per_s": self.bandwidth}
             status = "ok" if outcome.converged else "failed"

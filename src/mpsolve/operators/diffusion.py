@@ -185,7 +185,7 @@ class Diffusion(Operator):
         for axis, face in enumerate(self.coefficients.faces):
             field = self.space.zeros(self.format)
             high = tuple(n + (other == axis) for other, n in enumerate(self.grid.shape))
-            field.region((0,) * self.grid.ndim, high)[...] = self.format.encode(face / self.scale)
+            field.write(self.format.encode(face / self.scale), (0,) * self.grid.ndim, high)
             stored.append(field)
         reaction = np.broadcast_to(self.coefficients.reaction, self.grid.shape)
         return [*stored, self.space.zeros(self.format).set(reaction / self.scale)]

@@ -79,7 +79,7 @@ class MatrixFree(Operator):
         FormatError
             If it returns numbers that are not real, or less precise than its argument.
         """
-        decoded = argument.format.decode(argument.interior)
+        decoded = argument.format.decode(argument.read())
         # A copy: decoding FP64 gives the vector itself, which the function may write to.
         given = np.array(decoded, self.argument_type).reshape(self.shape)
         returned = self._apply(given)
@@ -101,7 +101,7 @@ class MatrixFree(Operator):
         combine = self.space.bind(combine_product, [output], inputs, dots=dots, phase=phase, flops=3)
 
         def call(p: float, q: float) -> NDArray[np.float64]:
-            product.interior[...] = self.product(u)
+            product.write(self.product(u))
             return combine(p, q / self.scale)
 
         return call

@@ -105,7 +105,7 @@ class Halo:
         self._sends = [grid.comm.Send_init(m.buffer, m.rank, HALO_TAG) for m in outgoing]
         self._receives = [grid.comm.Recv_init(m.buffer, m.rank, HALO_TAG) for m in incoming]
         self._requests = [*self._receives, *self._sends]
-        self._active = False
+        self._active, self._device = False, fields[0].device
         self._ledger, self._phase, self._counts = ledger, phase, _counts(outgoing)
         if self._requests:
             # MPI complains at its end about persistent requests that nobody freed.
@@ -143,7 +143,7 @@ class Halo:
         for target, source in self._wraps:
             target[...] = source
         for piece, edge in self._packs:
-            piece[...] = edge
+            piece[...] = edge if self._device is None else edge.get()
         for compress in self._compress:
             compress()
         if self._sends:
@@ -164,7 +164,7 @@ class Halo:
         for expand in self._expand:
             expand()
         for piece, ghost in self._unpacks:
-            ghost[...] = piece
+            ghost[...] = piece if self._device is None else self._device.upload(np.ascontiguousarray(piece))
         if self._ledger is not None:
             for name, work in self._counts.items():
                 self._ledger.add(self._phase, name, **work)
@@ -292,7 +292,8 @@ class _Message:
 
 def _copy_steps(target: NDArray, source: NDArray) -> list[tuple[NDArray, NDArray]]:
     """List the assignments that copy one view of an array to another without a new array each time."""
-    if not np.may_share_memory(target, source):
+    # A device copies cell by cell, from one view to the other.
+    if not isinstance(target, np.ndarray) or not np.may_share_memory(target, source):
         return [(target, source)]
     # NumPy would copy interleaved views through a temporary; this one is made once.
     between = np.empty(source.shape, source.dtype)

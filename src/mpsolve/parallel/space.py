@@ -99,5 +99,5 @@ class Space:
 
     def largest(self, field: Field) -> float:
         """Return the largest magnitude in a vector, NaN if there is one (collective)."""
-        decoded = field.format.decode(field.interior)
+        decoded = field.format.decode(field.read())
         return maximum(self.comm, float(np.max(np.abs(decoded), initial=0.0)))

@@ -237,7 +237,7 @@ class RefinementSolver:
         """Return the root of a sum of squares; if it left the safe range, sum again after scaling (collective)."""
         if SMALLEST_SQUARE < square < math.inf:
             return math.sqrt(square)
-        if square == 0.0 and maximum(self.space.comm, float(field.interior.any())) == 0.0:
+        if square == 0.0 and maximum(self.space.comm, float(field.to_numpy().any())) == 0.0:
             return 0.0
         return norm(self.space.comm, field.to_numpy())
 

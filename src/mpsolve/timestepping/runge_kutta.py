@@ -156,7 +156,7 @@ class RungeKutta(Stepper):
         if self._has_source:
             values = self.problem.source(self.time)
             assert values is not None
-            self._wide.interior[...] += self.problem.dt * values / self._mass
+            self._wide.set(self._wide.to_numpy() + self.problem.dt * values / self._mass)
 
     def state(self) -> NDArray[np.float64]:
         """Return the state; see `Stepper.state`."""

@@ -140,9 +140,9 @@ class State:
         """Replace the state by values of local shape."""
         self._main.set(values)
         if self._low is not None:
-            main = self._main.format.decode(self._main.interior).astype(np.float64)
+            main = self._main.to_numpy()
             self._low.set(values - main)
-            low = self._low.format.decode(self._low.interior).astype(np.float64)
+            low = self._low.to_numpy()
             self.value.set(main + low)
 
     def to_numpy(self) -> NDArray[np.float64]:
@@ -151,7 +151,7 @@ class State:
 
     def stored(self) -> NDArray:
         """Return a copy of the stored numbers, to see afterwards which of them changed."""
-        return np.stack([self._main.interior] + ([self._low.interior] if self._low is not None else []))
+        return np.stack([field.read() for field in (self._main, self._low) if field is not None])
 
     def count_stagnant(self, before: NDArray, increments: Sequence[Field], weights: Sequence[float]) -> int:
         """Count the cells of all ranks that did not change although their increment was not zero (collective)."""

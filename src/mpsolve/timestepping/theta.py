@@ -114,7 +114,7 @@ class Theta(Stepper):
         if self._source is not None:
             new = self.problem.source(self.time + self.problem.dt)
             assert new is not None
-            self._forcing.interior[...] = self.weight * new + (1.0 - self.weight) * self._source
+            self._forcing.set(self.weight * new + (1.0 - self.weight) * self._source)
             self._source = new
         self._carry(*([] if isinstance(self._rate, np.ndarray) else [self._rate]))
         if self._spread is not None:
@@ -124,8 +124,7 @@ class Theta(Stepper):
         """Keep no more between steps than the format of the role `state` holds."""
         format = get_format(self.problem.precision.state)
         if format.name != "fp64":
-            interior = self.solver.solution.interior
-            interior[...] = format.round(interior)
+            self.solver.solution.set(format.round(self.solver.solution.to_numpy()))
 
     def state(self) -> NDArray[np.float64]:
         """Return the state; see `Stepper.state`."""

@@ -123,11 +123,11 @@ class UniformSweep(Stepper):
             self._increment, self._argument = space.zeros(double), space.zeros(double)
             self._evaluate = self._operator.affine(self._increment, self._argument, phase="audit")
         assert self._argument is not None
-        before = self._state.interior.copy()
+        before = self._state.read().copy()
         self._argument.set(self.state())
         self._evaluate(0.0, -1.0)
         self._pass(1)
-        lost = (before == self._state.interior) & (self._increment.interior != 0)
+        lost = (before == self._state.read()) & (self._increment.to_numpy() != 0)
         return int(total(space.comm, lost.astype(np.float64)))
 
     def state(self) -> NDArray[np.float64]:

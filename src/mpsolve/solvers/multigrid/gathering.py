@@ -30,24 +30,27 @@ class Gathering:
     def collect(self, block: Field, whole: Field | None) -> None:
         """Fill the whole field on rank 0 with the blocks of all ranks (collective)."""
         if whole is None:
-            self._send(np.ascontiguousarray(block.interior), 0, block)
+            self._send(np.ascontiguousarray(block.read()), 0, block)
             return
-        whole.interior[self.boxes[0]] = block.interior
-        parts = {rank: np.empty_like(whole.interior[box]) for rank, box in enumerate(self.boxes) if rank}
+        stored = np.empty(whole.shape, whole.format.storage)
+        stored[self.boxes[0]] = block.read()
+        parts = {rank: np.empty_like(stored[box]) for rank, box in enumerate(self.boxes) if rank}
         comm = self.grid.comm
         complete([comm.Irecv(as_bytes(part), rank, GATHER_TAG) for rank, part in parts.items()])
         for rank, part in parts.items():
-            whole.interior[self.boxes[rank]] = part
+            stored[self.boxes[rank]] = part
+        whole.write(stored)
 
     def spread(self, whole: Field | None, block: Field) -> None:
         """Give each rank its block of the whole field on rank 0 (collective)."""
         if whole is None:
             part = np.empty(block.shape, block.format.storage)
             complete([self.grid.comm.Irecv(as_bytes(part), 0, GATHER_TAG)])
-            block.interior[...] = part
+            block.write(part)
             return
-        parts = [np.ascontiguousarray(whole.interior[box]) for box in self.boxes]
-        block.interior[...] = parts[0]
+        stored = whole.read()
+        parts = [np.ascontiguousarray(stored[box]) for box in self.boxes]
+        block.write(parts[0])
         comm = self.grid.comm
         complete([comm.Isend(as_bytes(part), rank, GATHER_TAG) for rank, part in enumerate(parts) if rank])
         for part in parts[1:]:

@@ -53,8 +53,8 @@ def fill(field: Field, values: NDArray[np.float64], grid: Cartesian) -> Field:
     for axis, (_, inside) in enumerate(picks):
         block = block * inside.reshape([-1 if other == axis else 1 for other in range(grid.ndim)])
     halo = (field.halo,) * grid.ndim
-    region = field.region(tuple(-h for h in halo), tuple(n + h for n, h in zip(field.shape, halo, strict=True)))
-    region[...] = field.format.encode(block)
+    high = tuple(n + h for n, h in zip(field.shape, halo, strict=True))
+    field.write(field.format.encode(block), tuple(-h for h in halo), high)
     return field
 
 

@@ -1,0 +1,257 @@
+"""The GPU backend: arrays on a card, kernels written in C++ from point functions and compiled when first run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpsolve.backends.base import Backend, Input, Launch, check_box, check_sweep, empty_bins
+from mpsolve.bins import BINS
+from mpsolve.errors import BackendUnavailable
+from mpsolve.field import Field
+from mpsolve.formats.base import Format
+from mpsolve.kernels.cuda.devices.base import Device
+from mpsolve.kernels.cuda.source import Kernel, LoopSpec, compute_type, loop_kernel
+from mpsolve.kernels.dense import DenseKernels
+from mpsolve.kernels.source import VECTOR
+from mpsolve.kernels.transfers.layout import Overlay, Weight
+
+#: Set to 1, a processor plays the card: slow, and made for tests. It needs g++.
+EMULATE = "MPSOLVE_EMULATED_DEVICE"
+#: Where launchers tell a rank its number on its node.
+LOCAL_RANKS = (
+    "MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK", "MV2_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID", "PALS_LOCAL_RANKID",
+    "FLUX_TASK_LOCAL_ID",
+)  # fmt: skip
+#: The most blocks of a launch along its axes (CUDA C++ Programming Guide, technical specifications).
+MOST_BLOCKS = (2**31 - 1, 65535, 65535)
+
+
+class CudaBackend(Backend):
+    """Fields on one device.
+
+    Parameters
+    ----------
+    device : Device
+        Holds the arrays and runs the kernels.
+    threads : int
+        Cores that this rank may use.
+    """
+
+    name = "cuda"
+
+    def __init__(self, device: Device, threads: int) -> None:
+        self.device, self.threads, self.device_name = device, threads, device.name
+
+    @property
+    def dense(self) -> DenseKernels:
+        """Dense matrices have no kernels here.
+
+        Raises
+        ------
+        BackendUnavailable
+            Always: they are solved by the backend cpu.
+        """
+        raise BackendUnavailable("dense systems are not solved on a GPU yet; take --backend cpu")
+
+    def zeros(self, shape: tuple[int, ...], halo: int, format: Format) -> Field:
+        """Allocate a field on the device; see `Backend.zeros`."""
+        return Field.zeros(shape, halo, format, self.device)
+
+    def bind(
+        self,
+        point: Callable | None,
+        outputs: Sequence[Field],
+        inputs: Sequence[Input],
+        *,
+        lo: tuple[int, ...] | None = None,
+        hi: tuple[int, ...] | None = None,
+        dots: tuple[tuple[int, int], ...] = (),
+        rounding: str = "nearest",
+        first: tuple[int, ...] | None = None,
+        key: int = 0,
+    ) -> Launch:
+        """Bind a point function; see `Backend.bind`."""
+        fields = [given for given in (*outputs, *inputs) if isinstance(given, Field)]
+        lo, hi = check_box(fields, lo, hi)
+        origin, first = fields[0].origin, first or (0,) * fields[0].ndim
+        kinds = tuple(given.format if isinstance(given, Field) else VECTOR for given in inputs)
+        formats = tuple(output.format for output in outputs)
+
+        def kernel(scalars: int) -> Kernel:
+            return loop_kernel(LoopSpec(point, len(origin), kinds, formats, scalars, dots, rounding))
+
+        compute = compute_type(formats, kinds)
+        before = [argument for given in (*outputs, *inputs) for argument in self._given(given, compute)]
+        box = [[at + o for at, o in zip(corner, origin, strict=True)] for corner in (lo, hi)]
+        at = [start - o for start, o in zip(first, origin, strict=True)]
+        return _Loop(self.device, kernel, before, box, [*at, key], len(dots))
+
+    def bind_sweep(
+        self,
+        target: Field,
+        source: Field,
+        rates: tuple[float, ...],
+        steps: int,
+        mirrors: tuple[tuple[int, int], ...],
+    ) -> Launch:
+        """Bind explicit steps, each a launch of its own; see `Backend.bind_sweep`."""
+        check_sweep(target, source, rates, steps, mirrors)
+        return _Sweep(self, target, source, rates, steps, mirrors)
+
+    def bind_lines(self, output: Field, argument: Field, factors: tuple[Field, Field, Field]) -> Launch:
+        """Bind tridiagonal systems, a thread for each row; see `Backend.bind_lines`."""
+        from mpsolve.kernels.cuda.rows import tridiagonal_kernel
+
+        fields = (output, argument, *factors)
+        check_box(fields, None, None)
+        kernel = tridiagonal_kernel(output.format, argument.format, factors[0].format, output.ndim)
+        *rows, columns = output.shape
+        count = int(np.prod(rows))
+        work = self.device.zeros((count * columns,), np.dtype(kernel.compute))
+        before = [argument for field in fields for argument in self._given(field, kernel.compute)]
+        origin = output.origin[:-1]
+        box = [list(origin), [o + n for o, n in zip(origin, rows, strict=True)]]
+        return _Loop(
+            self.device, lambda scalars: kernel, [*before, work, count], box, [output.origin[-1], columns], None
+        )
+
+    def bind_restriction(
+        self,
+        point: Callable,
+        coarse: Field,
+        inputs: Sequence[Input],
+        overlay: Overlay,
+        weights: Sequence[NDArray | None],
+    ) -> Launch:
+        """Bind the sum of a point function over children; see `Backend.bind_restriction`."""
+        from mpsolve.kernels.cuda.transfers import restriction_kernel
+
+        fine = next(given for given in inputs if isinstance(given, Field))
+        overlay.check(fine, coarse)
+        kinds = tuple(given.format if isinstance(given, Field) else VECTOR for given in inputs)
+        compute = compute_type((coarse.format,), kinds)
+        vectors = [np.zeros(1) if weight is None else weight for weight in weights]
+        before = [argument for given in (coarse, *inputs, *vectors) for argument in self._given(given, compute)]
+        return _Loop(
+            self.device,
+            lambda scalars: restriction_kernel(point, overlay.halved, kinds, coarse.format, scalars),
+            before, _interior(coarse), [overlay.start(fine, coarse, axis) for axis in range(coarse.ndim)], None,
+        )  # fmt: skip
+
+    def bind_prolongation(self, fine: Field, coarse: Field, overlay: Overlay, weights: Sequence[Weight]) -> Launch:
+        """Bind a multilinear interpolation; see `Backend.bind_prolongation`."""
+        from mpsolve.kernels.cuda.transfers import prolongation_kernel
+
+        overlay.check(fine, coarse)
+        kinds = tuple(weight.format if isinstance(weight, Field) else VECTOR for weight in weights)
+        given = [np.zeros(1) if weight is None else weight for weight in weights]
+        compute = compute_type((fine.format, coarse.format))
+        before = [argument for each in (fine, coarse, *given) for argument in self._given(each, compute)]
+        kernel = prolongation_kernel(overlay.halved, fine.format, coarse.format, kinds)
+        starts = [overlay.start(fine, coarse, axis) for axis in range(fine.ndim)]
+        return _Loop(self.device, lambda scalars: kernel, before, _interior(fine), starts, None)
+
+    def _given(self, given: Input, compute: str) -> list[Any]:
+        """Return the arguments that stand for a field, with its row strides, or for a vector."""
+        if not isinstance(given, Field):
+            return [self.device.upload(np.ascontiguousarray(given, np.dtype(compute)))]
+        itemsize = given.format.itemsize
+        return [given.storage, *(stride // itemsize for stride in given.storage.strides[:-1])]
+
+
+def _interior(field: Field) -> list[list[int]]:
+    """Return the box of a field's interior in storage indices."""
+    return [list(field.origin), [o + n for o, n in zip(field.origin, field.shape, strict=True)]]
+
+
+class _Loop(Launch):
+    """A kernel over a box; compiled at the first call, which tells the number of scalars."""
+
+    def __init__(
+        self, device: Device, kernel, before: list, box: list[list[int]], after: list, dots: int | None
+    ) -> None:
+        self.device, self.kernel, self.before, self.box, self.after = device, kernel, before, box, after
+        self.dots, self.run = dots or 0, None
+        self.tables = [] if dots is None else [device.zeros((max(dots, 1), 2, BINS), np.dtype(np.int64))]
+        self.grid, self.block = launch_size(device, *box, bool(dots))
+
+    def __call__(self, *scalars: float) -> NDArray[np.int64]:
+        if self.run is None:
+            self.run = self.device.compiled(self.kernel(len(scalars)))
+        if self.dots:
+            self.tables[0].fill(0)
+        if all(stop > start for start, stop in zip(*self.box, strict=True)):
+            box = [*self.box[0], *self.box[1]]
+            self.run(self.grid, self.block, [*self.before, *scalars, *box, *self.after, *self.tables])
+        return self.tables[0].get() if self.dots else empty_bins(0)
+
+
+def launch_size(device: Device, lo: Sequence[int], hi: Sequence[int], sums: bool) -> tuple[tuple, tuple]:
+    """Return blocks and threads of a launch over a box, the last axis of the grid first.
+
+    Threads go over the cells in steps of the whole launch, so that any number of blocks will do: for sums, few.
+    """
+    sizes = [max(stop - start, 1) for start, stop in zip(reversed(lo), reversed(hi), strict=True)]
+    block = device.block[: len(sizes)]
+    grid = [min(-(-n // b), most) for n, b, most in zip(sizes, block, MOST_BLOCKS, strict=False)]
+    for axis in reversed(range(len(grid))):
+        others = int(np.prod(grid[:axis]))
+        if sums:
+            grid[axis] = max(1, min(grid[axis], device.most_blocks // max(others, 1)))
+    return tuple(grid), tuple(block)
+
+
+class _Sweep(Launch):
+    """Explicit steps: between them the state lies in the target and in a field of the launch's own."""
+
+    def __init__(self, backend: CudaBackend, target: Field, source: Field, rates, steps: int, mirrors) -> None:
+        from mpsolve.kernels.cuda.rows import sweep_kernel
+
+        ndim, device = source.ndim, backend.device
+        typed = [np.dtype(source.format.compute).type(rate) for rate in rates]
+        kernel = sweep_kernel(source.format, ndim, all(rate == typed[0] for rate in typed))
+        between = source.like() if steps > 1 else target
+        sides = [side for pair in mirrors for side in pair]
+        ends = [place for o, n in zip(source.origin, source.shape, strict=True) for place in (o, o + n)]
+        self.loops, given = [], source
+        for left in reversed(range(steps)):
+            result = between if left % 2 else target
+            reach = [[0 if side else left for side in pair] for pair in mirrors]
+            lo = [o - low for o, (low, _) in zip(source.origin, reach, strict=True)]
+            hi = [o + n + high for o, n, (_, high) in zip(source.origin, source.shape, reach, strict=True)]
+            before = [value for field in (result, given) for value in backend._given(field, kernel.compute)]
+            self.loops.append(_Loop(device, lambda scalars: kernel, [*before, *typed, *sides], [lo, hi], ends, None))
+            given = result
+
+    def __call__(self, *scalars: float) -> NDArray[np.int64]:
+        for loop in self.loops:
+            loop()
+        return empty_bins(0)
+
+
+def local_rank() -> int:
+    """Return this process's number among those of its node, as the launcher tells it; 0 if it does not."""
+    found = [os.environ[name] for name in LOCAL_RANKS if os.environ.get(name, "").isdigit()]
+    return int(found[0]) if found else 0
+
+
+def create(threads: int = 1) -> Backend:
+    """Return the backend on the device of this rank: its number on the node, modulo the devices that are visible.
+
+    Raises
+    ------
+    BackendUnavailable
+        If there is no CuPy, driver or device that works; the message says which, and what to install.
+    """
+    if os.environ.get(EMULATE) == "1":
+        from mpsolve.kernels.cuda.devices.emulated import Emulated
+
+        return CudaBackend(Emulated(local_rank()), threads)
+    from mpsolve.kernels.cuda.devices.card import Card, visible_devices
+
+    return CudaBackend(Card(local_rank() % visible_devices()), threads)

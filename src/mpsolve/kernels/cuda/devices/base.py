@@ -1,0 +1,91 @@
+"""The contract of a device: it holds arrays and runs kernels on them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpsolve.errors import MpsolveError
+from mpsolve.kernels.cuda.source import Kernel
+
+#: An array in a device's memory: shape, dtype, nbytes, views by slices, assignment between arrays of one device,
+#: ``fill(number)`` and ``get()``, which returns a NumPy copy.
+DeviceArray = Any
+
+#: NumPy types of the parameters of a kernel, but for pointers and ``real``.
+_SCALARS = {"integer": np.int64, "word": np.uint32, "int": np.int32}
+
+
+class Device(ABC):
+    """One card, or the part of it that a rank uses.
+
+    Attributes
+    ----------
+    name : str
+        What the maker calls it.
+    block : tuple of int
+        Threads of a block along the last axis of a grid, the one before it, and the one before that.
+    most_blocks : int
+        Blocks of a kernel that sums: enough to fill the device, so that each thread sums many cells.
+    """
+
+    name: str
+    block: tuple[int, int, int] = (128, 2, 1)
+    most_blocks: int = 2048
+
+    @abstractmethod
+    def zeros(self, shape: tuple[int, ...], dtype: np.dtype) -> DeviceArray:
+        """Return a new C-contiguous array of zeros.
+
+        Raises
+        ------
+        MpsolveError
+            If it does not fit the free memory; the message says how much there is.
+        """
+
+    @abstractmethod
+    def upload(self, values: NDArray) -> DeviceArray:
+        """Return a copy of a NumPy array in the device's memory."""
+
+    @abstractmethod
+    def compiled(self, kernel: Kernel) -> Callable[[tuple, tuple, Sequence], None]:
+        """Return ``run(grid, block, arguments)`` of a kernel; compiled once per text."""
+
+    @abstractmethod
+    def synchronize(self) -> None:
+        """Wait until everything that was launched is done."""
+
+    @abstractmethod
+    def free_bytes(self) -> int:
+        """Return the free memory."""
+
+    def reserve(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        """Refuse an array that does not fit the free memory, before it is asked for.
+
+        Raises
+        ------
+        MpsolveError
+            With the size that would fit.
+        """
+        needed, free = prod(shape) * np.dtype(dtype).itemsize, self.free_bytes()
+        if needed > free:
+            fits = free // np.dtype(dtype).itemsize
+            raise MpsolveError(
+                f"{self.name} has {free / 2**30:.2f} GiB free, but an array of shape {shape} needs "
+                f"{needed / 2**30:.2f} GiB; at most {fits} entries of {np.dtype(dtype)} fit: take a smaller grid, a "
+                "narrower format or more devices"
+            )
+
+
+def arguments_of(kernel: Kernel, given: Sequence) -> list:
+    """Return the arguments of a kernel in the types of its parameters; arrays stay what they are."""
+    kinds = _SCALARS | {"real": np.dtype(kernel.compute).type}
+    return [
+        value if kind.endswith("*") else kinds[kind](value)
+        for kind, value in zip(kernel.parameters, given, strict=True)
+    ]
