@@ -97,7 +97,7 @@ class Field:
         A view if they are there already, else a copy.
         """
         view = self.interior if lo is None or hi is None else self.region(lo, hi)
-        return view if self.device is None else view.get()
+        return view if self.device is None else self.device.download(view)
 
     def write(self, stored: NDArray, lo: tuple[int, ...] | None = None, hi: tuple[int, ...] | None = None) -> None:
         """Replace the stored numbers of a region, the interior by default, by an array of its shape."""

@@ -1,19 +1,17 @@
 """What every backend promises: the reference decides the bits, FP64 the truth, and the cut of the box nothing."""
 
 import math
-from functools import cache
 
+import emulation
 import numpy as np
 import pytest
 from mirrored import Mirrored
 
 from mpsolve import lookup
 from mpsolve.backends.base import Backend
-from mpsolve.backends.cuda import CudaBackend
 from mpsolve.bins import to_float
 from mpsolve.errors import BackendUnavailable, ShapeError
 from mpsolve.field import Field
-from mpsolve.kernels.cuda.devices.emulated import Emulated
 from mpsolve.precision import get_format
 
 BACKENDS = lookup.names("backends")
@@ -58,15 +56,6 @@ def scaled_sum(load, a, c, i, j):
     return load(a[0], i, j) + c[0] * load(a[1], i, j)
 
 
-@cache
-def emulated():
-    """Return the device that a processor plays; without a compiler the tests of the GPU backend are skipped."""
-    try:
-        return Emulated()
-    except BackendUnavailable as error:
-        pytest.skip(str(error))
-
-
 @pytest.fixture(params=BACKENDS)
 def backend(request) -> Backend:
     return make(request.param)
@@ -74,7 +63,7 @@ def backend(request) -> Backend:
 
 def make(name, threads=2) -> Backend:
     if name == "cuda":
-        return Mirrored(CudaBackend(emulated(), threads))
+        return Mirrored(emulation.backend(threads))
     try:
         return lookup.find("backends", name).create(threads)
     except BackendUnavailable as error:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 # Package -> units whose files may import it at module level, units whose functions may import it.
 OWNERS = {
-    "numba": (("kernels",), ("backends.cpu", "backends.cuda", "commands")),
+    "numba": (("kernels",), ("backends.cpu", "commands")),
     "llvmlite": (("kernels",), ()),
-    "cupy": ((), ("backends.cuda", "gemm.cublas")),
+    "cupy": ((), ("kernels.cuda.devices.card", "gemm.cublas")),
     "matplotlib": ((), ("compare.plot", "projection.picture", "models.earth.map_picture")),
     "rich": ((), ("compare", "records", "commands")),
     "scipy": ((), ("models.matrix_files.matrix_market",)),

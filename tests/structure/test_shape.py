@@ -114,7 +114,18 @@ def has_contract(folder) -> bool:
 
 
 def test_the_tests_mirror_the_source(root):
-    elsewhere = {"apps", "contracts", "ranks", "structure", "readme", "benchmarks", "__pycache__", "data"}
+    elsewhere = {
+        "apps",
+        "contracts",
+        "ranks",
+        "structure",
+        "readme",
+        "benchmarks",
+        "support",
+        "gpu",
+        "__pycache__",
+        "data",
+    }
     folders = [path for path in (root / "tests").iterdir() if path.is_dir() and path.name not in elsewhere]
     assert [path.name for path in folders if not (root / "src" / "mpsolve" / path.name).is_dir()] == []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,25 +170,45 @@ def _interior(field: Field) -> list[list[int]]:
 
 
 class _Loop(Launch):
-    """A kernel over a box; compiled at the first call, which tells the number of scalars."""
+    """A kernel over a box; compiled at the first call, which tells the number of scalars.
+
+    Parameters
+    ----------
+    device : Device
+        Where it runs.
+    kernel : callable
+        Returns the kernel for a number of scalars.
+    before, after : list
+        Arguments before the scalars, and after the box that follows them.
+    box : list of list of int
+        First and last storage index (exclusive) of each axis.
+    dots : int or None
+        Inner products; None for kernels that take no table of bins.
+    """
 
     def __init__(
-        self, device: Device, kernel, before: list, box: list[list[int]], after: list, dots: int | None
+        self,
+        device: Device,
+        kernel: Callable[[int], Kernel],
+        before: list,
+        box: list[list[int]],
+        after: list,
+        dots: int | None,
     ) -> None:
-        self.device, self.kernel, self.before, self.box, self.after = device, kernel, before, box, after
-        self.dots, self.run = dots or 0, None
+        self.device, self.kernel, self.before, self.after = device, kernel, before, after
+        self.dots, self.run = dots or 0, cast("Callable | None", None)
         self.tables = [] if dots is None else [device.zeros((max(dots, 1), 2, BINS), np.dtype(np.int64))]
+        self.box = [*box[0], *box[1]]
+        self.empty = any(stop <= start for start, stop in zip(*box, strict=True))
         self.grid, self.block = launch_size(device, *box, bool(dots))
 
     def __call__(self, *scalars: float) -> NDArray[np.int64]:
-        if self.run is None:
-            self.run = self.device.compiled(self.kernel(len(scalars)))
+        run = self.run = self.run or self.device.compiled(self.kernel(len(scalars)))
         if self.dots:
             self.tables[0].fill(0)
-        if all(stop > start for start, stop in zip(*self.box, strict=True)):
-            box = [*self.box[0], *self.box[1]]
-            self.run(self.grid, self.block, [*self.before, *scalars, *box, *self.after, *self.tables])
-        return self.tables[0].get() if self.dots else empty_bins(0)
+        if not self.empty:
+            run(self.grid, self.block, [*self.before, *scalars, *self.box, *self.after, *self.tables])
+        return self.device.download(self.tables[0]) if self.dots else empty_bins(0)
 
 
 def launch_size(device: Device, lo: Sequence[int], hi: Sequence[int], sums: bool) -> tuple[tuple, tuple]:

