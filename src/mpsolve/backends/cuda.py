@@ -200,7 +200,7 @@ class _Loop(Launch):
         self.tables = [] if dots is None else [device.zeros((max(dots, 1), 2, BINS), np.dtype(np.int64))]
         self.box = [*box[0], *box[1]]
         self.empty = any(stop <= start for start, stop in zip(*box, strict=True))
-        self.grid, self.block = launch_size(device, *box, bool(dots))
+        self.grid, self.block = launch_size(device, box[0], box[1], bool(dots))
 
     def __call__(self, *scalars: float) -> NDArray[np.int64]:
         run = self.run = self.run or self.device.compiled(self.kernel(len(scalars)))

@@ -87,7 +87,7 @@ class Card(Device):
 def _cupy():
     """Import CuPy and see that it finds a driver and a device."""
     try:
-        import cupy
+        import cupy  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise BackendUnavailable(f"the backend cuda needs CuPy: {INSTALL} ({error})") from None
     try:
