@@ -21,6 +21,10 @@ METRICS = (
     "error_l2",
     "error_linf",
     "rounding_error",
+    "truncation_error",
+    "rounding_over_truncation",
+    "accepted",
+    "mass_drift",
     "time_s",
     "unknowns_per_s",
     "lu_flops_per_s",
@@ -28,7 +32,18 @@ METRICS = (
 )
 """Rows of the table before the energy, in order; ``speedup`` is the baseline's time over the run's."""
 
-OPTIONAL = ("format", "escalations", "stagnant_cells", "hpl_mxp_residual", "condition", "lu_flops_per_s")
+OPTIONAL = (
+    "format",
+    "escalations",
+    "stagnant_cells",
+    "hpl_mxp_residual",
+    "condition",
+    "lu_flops_per_s",
+    "truncation_error",
+    "rounding_over_truncation",
+    "accepted",
+    "mass_drift",
+)
 """Rows that are left out where no run has them: what only some kinds of solves have."""
 
 

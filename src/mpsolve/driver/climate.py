@@ -1,0 +1,253 @@
+"""Run a shallow-water problem: step it, measure it against its answer and against FP64, write its fields."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpsolve import lookup
+from mpsolve.backends.base import Backend
+from mpsolve.driver.climate_options import ClimateAppOptions
+from mpsolve.driver.options import Variant
+from mpsolve.driver.outcome import Outcome, Reference, rates
+from mpsolve.driver.progress import Progress
+from mpsolve.energy.base import Reading
+from mpsolve.energy.window import Window, all_meters
+from mpsolve.errors import ConfigError
+from mpsolve.ledger import Ledger
+from mpsolve.models.shallow_water import diagnostics
+from mpsolve.models.shallow_water.core import HALO, Core
+from mpsolve.models.shallow_water.model import ShallowWaterModel
+from mpsolve.models.shallow_water.problems.base import DAY_S
+from mpsolve.parallel.cartesian import Cartesian
+from mpsolve.parallel.launch import agree
+from mpsolve.precision import Roles
+from mpsolve.records.run import RunRecord
+
+if TYPE_CHECKING:
+    from mpi4py.MPI import Intracomm
+
+#: Rounding may take this part of the truncation error of a precision that is recommended.
+ACCEPTED = 0.1
+NO_SOLVE = dict.fromkeys(
+    ("iterations", "refinements", "backward_error", "hpl_mxp_residual"), "explicit steps solve no system"
+)
+
+
+class ClimateModel(ShallowWaterModel):
+    """The model of a run, with what its variants share: the estimate of the truncation error, made once."""
+
+    truncation: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A core in its initial state, its step and its length."""
+
+    core: Core
+    ledger: Ledger
+    setup_s: float
+    steps: int
+
+
+def build(comm: Intracomm, options: ClimateAppOptions) -> ClimateModel:
+    """Return the model of the options on its divided grid (collective)."""
+    chosen = options.climate
+    rows, columns = chosen.shape
+    problem = lookup.find("models.shallow_water.problems", chosen.problem).create((rows, columns), chosen.angle_rad)
+    periodic = (problem.geometry.periodic, True)
+    grid = Cartesian.create(comm, (rows, columns), periodic, halo=HALO, ranks_per_axis=options.run.ranks or None)
+    return ClimateModel(problem, grid)
+
+
+def time_step(model: ShallowWaterModel, options: ClimateAppOptions) -> float:
+    """Return the time step: given, or a part of the largest stable one (collective).
+
+    Raises
+    ------
+    ConfigError
+        If the given one is not stable.
+    """
+    limit = model.largest_dt_s(options.time.stepper)
+    if options.time.dt_s > limit:
+        raise ConfigError(
+            f"time.dt_s = {options.time.dt_s:g}: unstable on this grid with time.stepper = {options.time.stepper}; the "
+            f"largest stable step is {limit:.4g} s, from the fastest wave on the smallest cell"
+        )
+    return options.time.dt_s or options.time.courant * limit
+
+
+def _core(
+    model: ShallowWaterModel, backend: Backend, options: ClimateAppOptions, roles: Roles, dt_s: float, ledger: Ledger
+) -> Core:
+    chosen = options.climate
+    return model.core(
+        backend, ledger, roles, fluxes=chosen.fluxes, scheme=options.time.stepper, dt_s=dt_s,
+        drag_per_s=chosen.drag_per_s, viscosity_m2_s=chosen.viscosity_m2_s,
+    )  # fmt: skip
+
+
+def _steps(model: ShallowWaterModel, options: ClimateAppOptions, longest_s: float) -> tuple[int, float]:
+    """Return the number of steps and their length, so that the last one ends the last day."""
+    length = (options.climate.days or model.problem.days) * DAY_S
+    steps = max(1, math.ceil(length / longest_s * (1 - 1e-12)))
+    return steps, length / steps
+
+
+def prepare(model: ClimateModel, backend: Backend, options: ClimateAppOptions) -> Prepared:
+    """Check the step and compile the kernels (collective)."""
+    begin, ledger = time.perf_counter(), Ledger()
+    steps, dt_s = _steps(model, options, time_step(model, options))
+    core = _core(model, backend, options, options.precision.roles(), dt_s, ledger)
+    core.step()
+    core.now, core.steps = 0, 0
+    core.set_state(model.height, model.eastward, model.northward)
+    ledger.counts.clear()
+    return Prepared(core, ledger, time.perf_counter() - begin, steps)
+
+
+def run(
+    model: ClimateModel, backend: Backend, variant: Variant, prepared: Prepared, record: RunRecord, reference: Reference
+) -> tuple[Outcome, list[Reading]]:
+    """Run a prepared problem (collective); parameters and result as in `mpsolve.driver.heat.run`."""
+    options, core, comm = variant.options, prepared.core, model.grid.comm
+    before = diagnostics.invariants(core)
+    with Window(comm, all_meters()) as window:
+        state, problem = _march(core, prepared.steps, variant, record, before)
+    results = rates(comm, prepared.ledger, window.seconds, math.prod(model.grid.global_shape) * 3, core.steps)
+    results |= {"time_s": window.seconds, "setup_s": prepared.setup_s, "steps": core.steps, "dt_s": core.dt_s}
+    results["simulated_days_per_day"] = core.steps * core.dt_s / window.seconds
+    results |= {"converged": not problem, "format": options.precision.inner}
+    reasons = dict(NO_SOLVE)
+    if not problem:
+        results |= _drifts(before, diagnostics.invariants(core))
+        found, why = _errors(model, backend, options, core, reference)
+        results, reasons = results | found, reasons | why
+    if options.run.fields:
+        _write(record, model, core, state)
+    if options.run.pictures and not problem:
+        _draw(record, model, core)
+    advice = f"{problem}; the last good state is in fields.h5: take a shorter step or a wider format" if problem else ""
+    return Outcome(results, reasons, core.height(), advice), window.readings
+
+
+def _march(
+    core: Core, steps: int, variant: Variant, record: RunRecord, before: dict[str, float]
+) -> tuple[tuple[NDArray, ...], str]:
+    """Do all steps, with a row of diagnostics at each interval; return the last good state and what went wrong."""
+    options = variant.options
+    interval = max(1, round(options.climate.output_hours * 3600 / core.dt_s))
+    progress = Progress(core.grid.comm.rank == 0, steps, f"{variant.label}: step", options.run.log_seconds)
+    volume, begin = core.volume(), time.perf_counter()
+    good = tuple(field.to_numpy() for field in core.state)
+    while core.steps < steps:
+        core.step()
+        if core.steps % options.time.correction_steps == 0 or core.steps == steps:
+            core.restore_volume(volume)
+            core.choose_scales()
+        if core.steps % interval and core.steps < steps:
+            continue
+        day = core.steps * core.dt_s / DAY_S
+        if problem := diagnostics.trouble(core):
+            progress.close()
+            return good, f"step {core.steps} (day {day:.3f}): {problem}"
+        good = tuple(field.to_numpy() for field in core.state)
+        drifts = _drifts(before, diagnostics.invariants(core))
+        record.steps.append(step=core.steps, time=core.steps * core.dt_s, format=options.precision.inner, **drifts)
+        rate = core.steps * core.dt_s / (time.perf_counter() - begin)
+        progress.update(core.steps, f"day {day:.2f}, {rate:.3g} days a day")
+    progress.close()
+    return good, ""
+
+
+def _drifts(before: dict[str, float], now: dict[str, float]) -> dict[str, float]:
+    """Return the relative changes of the invariants, under the standard names."""
+    change = {name: (now[name] - value) / value for name, value in before.items()}
+    return {
+        "mass_drift": change["volume"],
+        "energy_drift": change["energy"],
+        "enstrophy_drift": change["potential_enstrophy"],
+    }
+
+
+def _errors(
+    model: ClimateModel, backend: Backend, options: ClimateAppOptions, core: Core, reference: Reference
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return truncation and rounding apart: the error against the answer or its estimate, and against FP64."""
+    height, results, reasons = core.height(), {}, {}
+    if model.problem.steady:
+        norms = diagnostics.relative_norms(core, height, model.height)
+        results |= dict(zip(("error_l1", "error_l2", "error_linf"), norms, strict=True))
+        results |= {"error_reference": "analytic", "truncation_error": norms[1]}
+    else:
+        reasons |= dict.fromkeys(("error_l2", "error_linf", "error_reference"), "this problem has no analytic answer")
+        if model.truncation is None:
+            model.truncation = estimated_truncation(model, backend, options, core, reference)
+        results["truncation_error"] = model.truncation
+    if reference.state is None:
+        return results, reasons | {"rounding_error": reference.reason}
+    results["rounding_error"] = diagnostics.relative_norms(core, height, reference.state)[1]
+    if results["truncation_error"]:
+        ratio = results["rounding_error"] / results["truncation_error"]
+        results |= {"rounding_over_truncation": ratio, "accepted": ratio <= ACCEPTED}
+    return results, reasons
+
+
+def estimated_truncation(
+    model: ClimateModel, backend: Backend, options: ClimateAppOptions, core: Core, reference: Reference
+) -> float | None:
+    """Return a third of the distance from an FP64 run on half the rows and columns, for order 2 (collective).
+
+    None where the grid has an odd number of either.
+    """
+    rows, columns = model.grid.global_shape
+    if rows % 2 or columns % 2 or rows < 16:
+        return None
+    problem = lookup.find("models.shallow_water.problems", options.climate.problem).create(
+        (rows // 2, columns // 2), options.climate.angle_rad
+    )
+    comm = model.grid.comm
+    grid = Cartesian.create(comm, (rows // 2, columns // 2), (problem.geometry.periodic, True), halo=HALO)
+    coarse = ShallowWaterModel(problem, grid)
+    steps, dt_s = _steps(coarse, options, 2 * core.dt_s)
+    rough = _core(coarse, backend, options, Roles(), dt_s, Ledger())
+    for _ in range(steps):
+        rough.step()
+    fine = model.grid.gather(reference.state if reference.state is not None else core.height())
+    mean = None if fine is None else fine.reshape(rows // 2, 2, columns // 2, 2).mean(axis=(1, 3))
+    return diagnostics.relative_norms(rough, rough.height(), grid.scatter(mean))[1] / 3
+
+
+def _write(record: RunRecord, model: ShallowWaterModel, core: Core, state: tuple[NDArray, ...]) -> None:
+    """Gather the fields on rank 0 and write them with CF attributes (collective)."""
+    from mpsolve.models.shallow_water.output import fields_of
+    from mpsolve.records.fields import write_fields
+
+    whole = [model.grid.gather(values) for values in state]
+    spin = model.grid.gather(diagnostics.vorticity(core))
+    ground = None if model.bottom is None else model.grid.gather(np.ascontiguousarray(model.bottom))
+    attributes = {"app": "climate", "Conventions": "CF-1.8", "time_s": core.steps * core.dt_s}
+
+    def write() -> None:
+        heights = (whole[0] + core.depth_m, whole[1], whole[2], spin)
+        write_fields(record.fields_path, fields_of(model.problem.geometry, heights, ground), attributes)
+
+    agree(model.grid.comm, write)
+
+
+def _draw(record: RunRecord, model: ShallowWaterModel, core: Core) -> None:
+    """Draw height and vorticity on rank 0, if matplotlib is installed (collective)."""
+    from importlib.util import find_spec
+
+    truth = model.grid.gather(np.ascontiguousarray(model.height)) if model.problem.steady else None
+    height, spin = model.grid.gather(core.height()), model.grid.gather(diagnostics.vorticity(core))
+    if height is None or spin is None or find_spec("matplotlib") is None:
+        return
+    from mpsolve.models.shallow_water.picture import draw
+
+    draw(record.directory, model.problem.geometry, height, spin, truth)

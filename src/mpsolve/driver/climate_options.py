@@ -1,0 +1,97 @@
+"""The options of the climate app: its TOML tables as frozen dataclasses."""
+
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+from mpsolve.driver.options import GRID_BACKENDS, RunOptions, option, table
+from mpsolve.errors import ConfigError
+from mpsolve.lookup import names
+from mpsolve.models.shallow_water.core import FLUXES
+from mpsolve.models.shallow_water.stages import SCHEMES
+from mpsolve.precision import Roles, preset
+
+_formats = partial(names, "formats")
+
+
+def _problems() -> tuple[str, ...]:
+    return names("models.shallow_water.problems")
+
+
+@dataclass(frozen=True)
+class ClimateOptions:
+    """Rotating shallow water."""
+
+    problem: str = option("williamson2", "a file in models/shallow_water/problems", choices=_problems)
+    shape: tuple[int, ...] = option((64, 128), "rows and columns", min=8)
+    angle_rad: float = option(0.0, "tilt of the flow against the grid (williamson2)", unit="rad", min=0.0, max=1.6)
+    days: float = option(0.0, "simulated days; 0: the usual length of the problem", min=0.0)
+    output_hours: float = option(24.0, "simulated hours between two rows of diagnostics", unit="h", above=0.0)
+    fluxes: str = option("energy", "what the vorticity fluxes conserve", choices=FLUXES)
+    drag_per_s: float = option(0.0, "linear drag on the velocities", unit="1/s", min=0.0)
+    viscosity_m2_s: float = option(-1.0, "of the velocities; negative: that of the problem", unit="m2/s")
+
+    def __post_init__(self) -> None:
+        if len(self.shape) != 2:
+            raise ValueError(f"climate.shape = {list(self.shape)}: must have 2 axes")
+
+
+@dataclass(frozen=True)
+class StepOptions:
+    """Time stepping."""
+
+    stepper: str = option("ssprk3", "ssprk3, rk32 or rk4", choices=tuple(SCHEMES))
+    dt_s: float = option(0.0, "time step; 0: from courant", unit="s", min=0.0)
+    courant: float = option(0.8, "part of the largest stable step that is taken, if dt_s is 0", above=0.0, max=1.0)
+    correction_steps: int = option(50, "steps between two FP64 corrections of the mass", min=1)
+
+
+@dataclass(frozen=True)
+class ClimatePrecision:
+    """Which format holds what; --precision NAME sets the increments."""
+
+    state: str = option("fp64", "between time steps", choices=("fp64", "fp32"))
+    inner: str = option("fp64", "increments within a step, and their halos", choices=_formats)
+    halo: str = option("", "messages between ranks; empty: bit for bit", choices=lambda: ("", *names("formats")))
+
+    def roles(self) -> Roles:
+        """Return the table of roles."""
+        return Roles(state=self.state, inner=self.inner, halo=self.halo)
+
+
+@dataclass(frozen=True)
+class ClimateAppOptions:
+    """All tables of the climate app."""
+
+    climate: ClimateOptions = table(ClimateOptions)
+    time: StepOptions = table(StepOptions)
+    precision: ClimatePrecision = table(ClimatePrecision)
+    run: RunOptions = table(RunOptions)
+
+    app = "climate"
+    driver = "climate"
+    backends = GRID_BACKENDS
+
+    @property
+    def is_fp64(self) -> bool:
+        """Whether nothing is rounded to less than FP64."""
+        return self.precision.inner == self.precision.state == "fp64"
+
+    def roles_used(self) -> dict[str, str]:
+        """Return the format of each role as the run uses it, for the record."""
+        return asdict(self.precision)
+
+    @staticmethod
+    def preset(name: str) -> dict[str, Any]:
+        """Return the dotted keys that ``--precision NAME`` sets."""
+        return {"precision.inner": preset(name).inner}
+
+    @staticmethod
+    def state_update(entry: str, update: str) -> dict[str, Any]:
+        """Return the dotted keys of the second part of a sweep's entry: the format of the state."""
+        return {"precision.state": update}
+
+    def check_state_update(self, entry: str, update: str) -> None:
+        """Refuse an entry of a sweep whose second part is no format of the state."""
+        if update not in ("fp64", "fp32"):
+            raise ConfigError(f"--sweep has {entry!r}: the state is kept in fp64 or fp32, as in fp16:fp32")

@@ -1,0 +1,267 @@
+"""The core: a state, increments in low precision, and one kernel a stage."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpsolve.backends.base import Backend, Input
+from mpsolve.field import Field
+from mpsolve.formats.base import Format
+from mpsolve.kernels.points import shallow_water as points
+from mpsolve.ledger import Ledger
+from mpsolve.models.shallow_water.geometry import Geometry
+from mpsolve.models.shallow_water.stages import SCHEMES, Stage
+from mpsolve.parallel.cartesian import Cartesian
+from mpsolve.parallel.halo import Halo
+from mpsolve.parallel.reductions import total
+from mpsolve.parallel.space import Space
+from mpsolve.precision import Roles, get_format
+from mpsolve.solvers.multigrid.stencil import local_vector
+from mpsolve.solvers.vectors import add_scaled
+
+#: Ghost layers: a stage reaches one cell, and with triads the vorticity beside it another one.
+HALO = 2
+#: Weights of the vorticity at the shared corner, at the other one of the own face, and at the third one.
+TRIADS = {
+    # Conserves potential enstrophy in flow without divergence (Sadourny, J. Atmos. Sci. 32, 1975).
+    "enstrophy": (0.125, 0.125, 0.0),
+    # Conserves energy, and enstrophy in flow without divergence (Arakawa and Lamb, Mon. Weather Rev. 109, 1981, in the
+    # form with equal weights of each triad).
+    "arakawa_lamb": (1 / 12, 1 / 12, 1 / 12),
+}
+FLUXES = ("energy", *TRIADS)
+#: Where the largest increment comes to lie in a narrow format: there is room for growth, and below it for small ones.
+TYPICAL = 256.0
+#: Exponent of the scale of velocities where nothing moves.
+SMALLEST_EXPONENT = -40
+
+Set = tuple[Field, Field, Field]
+
+
+class Core:
+    """Shallow water on a divided grid, stepped in the formats of its roles.
+
+    The state is kept in the format of the role ``state``; what is added to it during a step is kept in the format of
+    the role ``inner``, scaled by powers of two. Heights are those of the surface over their mean, never the full depth.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        The whole grid.
+    grid : Cartesian
+        Its division.
+    backend : Backend
+        Runs the kernels.
+    ledger : Ledger
+        Counts the work.
+    roles : Roles
+        Formats.
+    depth_m : float
+        Mean height of the surface over the ground's zero.
+    bottom : ndarray or None
+        Height of the ground, local block, m; None: flat.
+    gravity_m_s2, viscosity_m2_s, drag_per_s : float
+        Constants.
+    wind_m_s2 : ndarray, rows
+        Acceleration along x, global.
+    fluxes, scheme : str
+        One of `FLUXES` and of `SCHEMES`.
+    dt_s : float
+        Time step.
+    """
+
+    def __init__(
+        self,
+        geometry: Geometry,
+        grid: Cartesian,
+        backend: Backend,
+        ledger: Ledger,
+        roles: Roles,
+        *,
+        depth_m: float,
+        bottom: NDArray[np.float64] | None,
+        gravity_m_s2: float,
+        viscosity_m2_s: float,
+        drag_per_s: float,
+        wind_m_s2: NDArray[np.float64],
+        fluxes: str,
+        scheme: str,
+        dt_s: float,
+    ) -> None:
+        self.geometry, self.grid, self.depth_m, self.dt_s = geometry, grid, depth_m, dt_s
+        self.gravity_m_s2 = gravity_m_s2
+        self.space = Space(grid.comm, backend, grid.shape, HALO, ledger)
+        self.scheme, self._fluxes, self._wind = SCHEMES[scheme], fluxes, wind_m_s2
+        self._state, self._inner = get_format(roles.state), get_format(roles.inner)
+        self._halo_format = get_format(roles.halo) if roles.halo else None
+        self.states = self._set(self._state), self._set(self._state)
+        self.increments = [self._set(self._inner) for _ in range(self.scheme.increments)]
+        self.bottom = None if bottom is None else self._bottom(bottom)
+        self._constants = (
+            depth_m,
+            gravity_m_s2,
+            geometry.dy_m,
+            1 / geometry.dy_m,
+            viscosity_m2_s,
+            drag_per_s,
+            0.5,
+            0.25,
+        )
+        self.now, self.steps, self.scales = 0, 0, (1.0, 1.0, 1.0)
+        self._vorticity = self.space.zeros(self._inner if fluxes in TRIADS else get_format("fp64"))
+        self._stages = [[self._bound(stage, now) for stage in self.scheme.stages] for now in (0, 1)]
+        self._extras = [[self._added(number, 1 - now) for number, _ in self.scheme.extra] for now in (0, 1)]
+        self._tendency: list[tuple[Callable, list[Callable]]] | None = None
+        self._exchanges = [self._halo(state) for state in self.states]
+        self._swaps = [self._halo(increment) for increment in self.increments]
+
+    def _set(self, format: Format) -> Set:
+        return self.space.zeros(format), self.space.zeros(format), self.space.zeros(format)
+
+    def _bottom(self, block: NDArray[np.float64]) -> Field:
+        """Store the ground in the wider of the two formats, with its ghosts."""
+        field = self.space.zeros(self._state).set(block)
+        self._halo((field,)).exchange()
+        return field
+
+    def _halo(self, fields: Sequence[Field]) -> Halo:
+        width = 2 if self._fluxes in TRIADS else 1
+        return Halo(
+            self.grid, fields, width=width, corners=True, format=self._halo_format, ledger=self.space.ledger
+        )  # fmt: skip
+
+    def _vectors(self, names: str, like: Field) -> list[NDArray]:
+        """Return the metric vectors of a kernel by name, laid out by storage index."""
+        geometry, (fa, fb, fc) = self.geometry, self.geometry.coriolis
+        rows = {
+            "dx": geometry.dx_m, "dxe": geometry.edge_m, "ra": 1 / geometry.area_m2, "rz": geometry.inverse_corner_area,
+            "fa": fa, "fb": fb, "wind": self._wind, "open": geometry.open,
+        }  # fmt: skip
+        return [
+            local_vector(fc, like, self.grid, 1) if name == "fc" else local_vector(rows[name], like, self.grid, 0)
+            for name in names.split()
+        ]
+
+    def _bound(self, stage: Stage, now: int) -> Callable[[], object]:
+        """Bind one stage from a state: the launch of its kernel, with its scalars."""
+        state = self.states[now]
+        given = state if stage.source < 0 else self.increments[stage.source]
+        made = self.states[1 - now] if stage.target < 0 else self.increments[stage.target]
+        like = max((*state, *given), key=lambda field: field.format.compute.itemsize)
+        weights = TRIADS.get(self._fluxes, ())
+        inputs: list[Input] = [*state, *given]
+        before = None
+        if weights:
+            bottom = self.bottom or self.space.zeros(self._state)
+            before = self._bound_vorticity(inputs, like, bottom)
+            point, names = points.triads, "dx dxe ra rz wind open"
+            inputs += [*self._vectors(names, like), bottom, self._vorticity]
+        else:
+            names = "dx dxe ra rz fa fb fc wind open"
+            point = points.energy_flat if self.bottom is None else points.energy_over
+            inputs += [*self._vectors(names, like), *([] if self.bottom is None else [self.bottom])]
+        launch = self.space.bind(point, made, inputs, phase="stage", flops=150)
+
+        def run() -> None:
+            read = (0.0, 0.0, 0.0) if stage.source < 0 else self.scales
+            if before is not None:
+                before(self.depth_m, self.geometry.dy_m, 0.25, *read)
+            final = stage.target < 0
+            written = (1.0, 1.0, 1.0) if final else self.scales
+            keep = tuple(stage.keep * old / new if old else 0.0 for old, new in zip(read, written, strict=True))
+            advance = tuple(stage.advance * self.dt_s / new for new in written)
+            launch(*self._constants, *read, float(final), *keep, *advance, *weights)
+
+        return run
+
+    def _bound_vorticity(self, inputs: Sequence[Input], like: Field, bottom: Field) -> Callable[..., object]:
+        """Bind the potential vorticity of the corners, one beyond the block on each side."""
+        vectors = self._vectors("dx rz fa fb fc", like)
+        lo, hi = (-1, -1), tuple(n + 1 for n in self.grid.shape)
+        backend = self.space.backend
+        return backend.bind(
+            points.potential_vorticity, [self._vorticity], [*inputs, *vectors, bottom], lo=lo, hi=hi
+        )  # fmt: skip
+
+    def _added(self, number: int, now: int) -> list[Callable[..., object]]:
+        pairs = zip(self.states[now], self.increments[number], strict=True)
+        return [self.space.bind(add_scaled, [x], [x, d], phase="stage", flops=2) for x, d in pairs]
+
+    @property
+    def state(self) -> Set:
+        """The present height of the surface over its mean, and the velocities."""
+        return self.states[self.now]
+
+    def set_state(self, height: NDArray, eastward: NDArray, northward: NDArray) -> None:
+        """Replace the state: heights of the surface and velocities, local blocks (collective)."""
+        for field, values in zip(self.state, (height - self.depth_m, eastward, northward), strict=True):
+            field.set(values)
+        self.choose_scales()
+
+    def height(self) -> NDArray[np.float64]:
+        """Return the height of the surface, local block, m."""
+        return self.state[0].to_numpy() + self.depth_m
+
+    def choose_scales(self) -> None:
+        """Scale increments by what a step adds now (collective); formats of 32 bits and more need none.
+
+        Waves share their energy between height and velocity, so that one of them may be zero now and not a step later:
+        all scales follow from the largest increment, as a velocity.
+        """
+        if self._inner.bits >= 32:
+            return
+        wave = math.sqrt(self.gravity_m_s2 / self.depth_m)
+        largest = max(
+            self.space.largest(field) * factor
+            for field, factor in zip(self._increment_of_a_step(), (wave, 1.0, 1.0), strict=True)
+        )
+        exponent = math.frexp(largest / TYPICAL)[1] if 0 < largest < math.inf else SMALLEST_EXPONENT
+        self.scales = 2.0 ** (exponent - math.frexp(wave)[1]), 2.0**exponent, 2.0**exponent
+
+    def _increment_of_a_step(self) -> Set:
+        """Return dt times the tendency of the state; it lies in the other state, which a step overwrites."""
+        if self._tendency is None:
+            whole = Stage(-1, -1, 0.0, 1.0)
+            removals = [
+                [self.space.bind(add_scaled, [new], [new, old], phase="scaling", flops=2) for new, old in pairs]
+                for pairs in (tuple(zip(*self.states[::-1], strict=True)), tuple(zip(*self.states, strict=True)))
+            ]
+            self._tendency = [(self._bound(whole, now), removals[now]) for now in (0, 1)]
+        self._exchanges[self.now].exchange()
+        run, remove = self._tendency[self.now]
+        run()
+        for each in remove:
+            each(-1.0)
+        return self.states[1 - self.now]
+
+    def step(self) -> None:
+        """Do one time step (collective)."""
+        self._exchanges[self.now].exchange()
+        for stage, run in zip(self.scheme.stages, self._stages[self.now], strict=True):
+            if stage.source >= 0:
+                self._swaps[stage.source].exchange()
+            run()
+        for (_, factor), adds in zip(self.scheme.extra, self._extras[self.now], strict=True):
+            for add, scale in zip(adds, self.scales, strict=True):
+                add(factor * scale)
+        self.now, self.steps = 1 - self.now, self.steps + 1
+
+    def volume(self) -> float:
+        """Return the volume of water over the mean height, m3 (collective)."""
+        rows = self.geometry.area_m2[self.grid.slices[0], None]
+        return total(self.grid.comm, self.state[0].to_numpy() * rows)
+
+    def restore_volume(self, volume_m3: float) -> float:
+        """Raise the surface everywhere so that the volume is what it was; return by how much, m (collective).
+
+        Rounding of increments to a narrow format adds and removes water at random.
+        """
+        whole = float(np.sum(self.geometry.area_m2)) * self.geometry.shape[1]
+        rise = (volume_m3 - self.volume()) / whole
+        surface = self.state[0]
+        surface.set(surface.to_numpy() + rise)
+        return rise

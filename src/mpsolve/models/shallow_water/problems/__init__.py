@@ -1,0 +1,1 @@
+"""Problems of the shallow-water model, one per file."""
