@@ -10,7 +10,10 @@ OWNERS = {
     "numba": (("kernels",), ("backends.cpu", "commands")),
     "llvmlite": (("kernels",), ()),
     "cupy": ((), ("kernels.cuda.devices.card", "gemm.cublas")),
-    "matplotlib": ((), ("compare.plot", "projection.picture", "models.earth.map_picture")),
+    "matplotlib": (
+        (),
+        ("compare.plot", "projection.picture", "models.earth.map_picture", "models.shallow_water.picture"),
+    ),
     "rich": ((), ("compare", "records", "commands")),
     "scipy": ((), ("models.matrix_files.matrix_market",)),
     "mpi4py": (("parallel.launch",), ("parallel", "records", "commands")),

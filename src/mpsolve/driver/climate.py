@@ -21,9 +21,9 @@ from mpsolve.energy.window import Window, all_meters
 from mpsolve.errors import ConfigError
 from mpsolve.ledger import Ledger
 from mpsolve.models.shallow_water import diagnostics
-from mpsolve.models.shallow_water.core import HALO, Core
 from mpsolve.models.shallow_water.model import ShallowWaterModel
 from mpsolve.models.shallow_water.problems.base import DAY_S
+from mpsolve.models.shallow_water.stepping import HALO, Core
 from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.launch import agree
 from mpsolve.precision import Roles
@@ -61,8 +61,14 @@ def build(comm: Intracomm, options: ClimateAppOptions) -> ClimateModel:
     rows, columns = chosen.shape
     problem = lookup.find("models.shallow_water.problems", chosen.problem).create((rows, columns), chosen.angle_rad)
     periodic = (problem.geometry.periodic, True)
-    grid = Cartesian.create(comm, (rows, columns), periodic, halo=HALO, ranks_per_axis=options.run.ranks or None)
-    return ClimateModel(problem, grid)
+    # The filter needs whole circles of latitude.
+    split = (True, not problem.geometry.sphere)
+    ranks = options.run.ranks or None
+    grid = Cartesian.create(comm, (rows, columns), periodic, halo=HALO, ranks_per_axis=ranks, split=split)
+    model = ClimateModel(problem, grid, chosen.filter_rad)
+    if model.filtered and grid.ranks_per_axis[1] > 1:
+        raise ConfigError(f"run.ranks = {list(options.run.ranks)}: a filter needs whole rows; give 1 for the last axis")
+    return model
 
 
 def time_step(model: ShallowWaterModel, options: ClimateAppOptions) -> float:
@@ -120,8 +126,8 @@ def run(
     with Window(comm, all_meters()) as window:
         state, problem = _march(core, prepared.steps, variant, record, before)
     results = rates(comm, prepared.ledger, window.seconds, math.prod(model.grid.global_shape) * 3, core.steps)
-    results |= {"time_s": window.seconds, "setup_s": prepared.setup_s, "steps": core.steps, "dt_s": core.dt_s}
-    results["simulated_days_per_day"] = core.steps * core.dt_s / window.seconds
+    results |= {"time_s": window.seconds, "setup_s": prepared.setup_s, "steps": core.steps, "dt_s": core.method.dt_s}
+    results["simulated_days_per_day"] = core.steps * core.method.dt_s / window.seconds
     results |= {"converged": not problem, "format": options.precision.inner}
     reasons = dict(NO_SOLVE)
     if not problem:
@@ -141,7 +147,7 @@ def _march(
 ) -> tuple[tuple[NDArray, ...], str]:
     """Do all steps, with a row of diagnostics at each interval; return the last good state and what went wrong."""
     options = variant.options
-    interval = max(1, round(options.climate.output_hours * 3600 / core.dt_s))
+    interval = max(1, round(options.climate.output_hours * 3600 / core.method.dt_s))
     progress = Progress(core.grid.comm.rank == 0, steps, f"{variant.label}: step", options.run.log_seconds)
     volume, begin = core.volume(), time.perf_counter()
     good = tuple(field.to_numpy() for field in core.state)
@@ -152,14 +158,16 @@ def _march(
             core.choose_scales()
         if core.steps % interval and core.steps < steps:
             continue
-        day = core.steps * core.dt_s / DAY_S
+        day = core.steps * core.method.dt_s / DAY_S
         if problem := diagnostics.trouble(core):
             progress.close()
             return good, f"step {core.steps} (day {day:.3f}): {problem}"
         good = tuple(field.to_numpy() for field in core.state)
         drifts = _drifts(before, diagnostics.invariants(core))
-        record.steps.append(step=core.steps, time=core.steps * core.dt_s, format=options.precision.inner, **drifts)
-        rate = core.steps * core.dt_s / (time.perf_counter() - begin)
+        record.steps.append(
+            step=core.steps, time=core.steps * core.method.dt_s, format=options.precision.inner, **drifts
+        )
+        rate = core.steps * core.method.dt_s / (time.perf_counter() - begin)
         progress.update(core.steps, f"day {day:.2f}, {rate:.3g} days a day")
     progress.close()
     return good, ""
@@ -212,9 +220,12 @@ def estimated_truncation(
         (rows // 2, columns // 2), options.climate.angle_rad
     )
     comm = model.grid.comm
-    grid = Cartesian.create(comm, (rows // 2, columns // 2), (problem.geometry.periodic, True), halo=HALO)
-    coarse = ShallowWaterModel(problem, grid)
-    steps, dt_s = _steps(coarse, options, 2 * core.dt_s)
+    grid = Cartesian.create(
+        comm, (rows // 2, columns // 2), (problem.geometry.periodic, True), halo=HALO,
+        ranks_per_axis=model.grid.ranks_per_axis,
+    )  # fmt: skip
+    coarse = ShallowWaterModel(problem, grid, model.filter_rad)
+    steps, dt_s = _steps(coarse, options, 2 * core.method.dt_s)
     rough = _core(coarse, backend, options, Roles(), dt_s, Ledger())
     for _ in range(steps):
         rough.step()
@@ -231,10 +242,10 @@ def _write(record: RunRecord, model: ShallowWaterModel, core: Core, state: tuple
     whole = [model.grid.gather(values) for values in state]
     spin = model.grid.gather(diagnostics.vorticity(core))
     ground = None if model.bottom is None else model.grid.gather(np.ascontiguousarray(model.bottom))
-    attributes = {"app": "climate", "Conventions": "CF-1.8", "time_s": core.steps * core.dt_s}
+    attributes = {"app": "climate", "Conventions": "CF-1.8", "time_s": core.steps * core.method.dt_s}
 
     def write() -> None:
-        heights = (whole[0] + core.depth_m, whole[1], whole[2], spin)
+        heights = (whole[0] + core.physics.depth_m, whole[1], whole[2], spin)
         write_fields(record.fields_path, fields_of(model.problem.geometry, heights, ground), attributes)
 
     agree(model.grid.comm, write)

@@ -7,8 +7,8 @@ from typing import Any
 from mpsolve.driver.options import GRID_BACKENDS, RunOptions, option, table
 from mpsolve.errors import ConfigError
 from mpsolve.lookup import names
-from mpsolve.models.shallow_water.core import FLUXES
 from mpsolve.models.shallow_water.stages import SCHEMES
+from mpsolve.models.shallow_water.stepping import FLUXES
 from mpsolve.precision import Roles, preset
 
 _formats = partial(names, "formats")
@@ -28,6 +28,9 @@ class ClimateOptions:
     days: float = option(0.0, "simulated days; 0: the usual length of the problem", min=0.0)
     output_hours: float = option(24.0, "simulated hours between two rows of diagnostics", unit="h", above=0.0)
     fluxes: str = option("energy", "what the vorticity fluxes conserve", choices=FLUXES)
+    filter_rad: float = option(
+        1.0471975511965976, "latitude from which short zonal waves are slowed down; 1.6: nowhere", unit="rad", above=0.0
+    )
     drag_per_s: float = option(0.0, "linear drag on the velocities", unit="1/s", min=0.0)
     viscosity_m2_s: float = option(-1.0, "of the velocities; negative: that of the problem", unit="m2/s")
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from mpsolve.field import Field
-from mpsolve.models.shallow_water.core import Core
+from mpsolve.models.shallow_water.stepping import Core
 from mpsolve.parallel.halo import Halo
 from mpsolve.parallel.reductions import maximum, total
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 
 
 def with_ghosts(field: Field) -> Array:
@@ -43,12 +45,12 @@ def invariants(core: Core) -> dict[str, float]:
     rows, columns = core.grid.slices
     e, u, v = (with_ghosts(field) for field in core.state)
     ground = np.zeros_like(e) if core.bottom is None else with_ghosts(core.bottom)
-    h = core.depth_m + e - ground
+    h = core.physics.depth_m + e - ground
     area, edge_area = geometry.area_m2[rows, None], (geometry.edge_m * geometry.dy_m)[rows, None]
     here = h[1:-1, 1:-1]
     moving = 0.5 * (h[1:-1, 1:-1] + h[1:-1, :-2]) * u[1:-1, 1:-1] ** 2 * area
     moving = moving + 0.5 * (h[1:-1, 1:-1] + h[:-2, 1:-1]) * v[1:-1, 1:-1] ** 2 * edge_area
-    resting = core.gravity_m_s2 * (e[1:-1, 1:-1] + core.depth_m) ** 2 * area
+    resting = core.physics.gravity_m_s2 * (e[1:-1, 1:-1] + core.physics.depth_m) ** 2 * area
     fa, fb, fc = geometry.coriolis
     absolute = spin + fa[rows, None] + fb[rows, None] * fc[None, columns]
     corner = 0.25 * (h[1:-1, 1:-1] + h[1:-1, :-2] + h[:-2, 1:-1] + h[:-2, :-2])
@@ -70,7 +72,7 @@ def trouble(core: Core) -> str:
         values = field.to_numpy()
         if name == "height":
             ground = 0.0 if core.bottom is None else core.bottom.to_numpy()
-            dry = core.depth_m + values - ground <= 0
+            dry = core.physics.depth_m + values - ground <= 0
             if dry.any():
                 found.append(_place(dry, lo, "the depth is not positive"))
         if not np.isfinite(values).all():

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mpsolve.backends.base import Backend
 from mpsolve.ledger import Ledger
-from mpsolve.models.shallow_water.core import Core
+from mpsolve.models.shallow_water.polar_filter import PolarFilter
 from mpsolve.models.shallow_water.problems.base import Problem
 from mpsolve.models.shallow_water.stages import SCHEMES
+from mpsolve.models.shallow_water.stepping import Core, Method, Physics
 from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.reductions import maximum, total
 from mpsolve.precision import Roles
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 
 
 class ShallowWaterModel:
@@ -28,10 +30,13 @@ class ShallowWaterModel:
         What is solved.
     grid : Cartesian
         The division of its grid.
+    filter_rad : float
+        Latitude from which zonal waves are filtered; pi / 2 or more: nowhere.
     """
 
-    def __init__(self, problem: Problem, grid: Cartesian) -> None:
-        self.problem, self.grid = problem, grid
+    def __init__(self, problem: Problem, grid: Cartesian, filter_rad: float) -> None:
+        self.problem, self.grid, self.filter_rad = problem, grid, filter_rad
+        self.filtered = problem.geometry.sphere and filter_rad < math.pi / 2
         rows, columns = grid.slices
         geometry = problem.geometry
         y, x = geometry.y[rows, None], geometry.x[None, columns]
@@ -52,7 +57,10 @@ class ShallowWaterModel:
         deepest = maximum(comm, float(np.max(self.height)))
         speed = maximum(comm, float(np.max(np.hypot(self.eastward, self.northward))))
         wave = math.sqrt(self.problem.gravity_m_s2 * deepest)
-        inverse = math.hypot(1 / float(np.min(geometry.dx_m)), 1 / geometry.dy_m)
+        shortest = float(np.min(geometry.dx_m))
+        if self.filtered:
+            shortest = max(shortest, float(np.max(geometry.dx_m / np.cos(geometry.y))) * math.cos(self.filter_rad))
+        inverse = math.hypot(1 / shortest, 1 / geometry.dy_m)
         return SCHEMES[scheme].limit / ((2 * wave + speed) * inverse)
 
     def core(
@@ -69,11 +77,13 @@ class ShallowWaterModel:
     ) -> Core:
         """Return a core in the initial state (collective)."""
         problem = self.problem
+        physics = Physics(
+            self.depth_m, problem.gravity_m_s2, problem.viscosity_m2_s if viscosity_m2_s < 0 else viscosity_m2_s,
+            drag_per_s, np.zeros(problem.geometry.shape[0]), self.bottom,
+        )  # fmt: skip
+        smooth = PolarFilter(problem.geometry, self.grid, self.filter_rad) if self.filtered else None
         core = Core(
-            problem.geometry, self.grid, backend, ledger, roles,
-            depth_m=self.depth_m, bottom=self.bottom, gravity_m_s2=problem.gravity_m_s2,
-            viscosity_m2_s=problem.viscosity_m2_s if viscosity_m2_s < 0 else viscosity_m2_s, drag_per_s=drag_per_s,
-            wind_m_s2=np.zeros(problem.geometry.shape[0]), fluxes=fluxes, scheme=scheme, dt_s=dt_s,
+            problem.geometry, self.grid, backend, ledger, roles, physics, Method(fluxes, scheme, dt_s, smooth)
         )  # fmt: skip
         core.set_state(self.height, self.eastward, self.northward)
         return core

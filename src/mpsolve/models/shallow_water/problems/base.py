@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from mpsolve.models.shallow_water.geometry import Geometry
 RADIUS_M, ROTATION_PER_S, GRAVITY_M_S2 = 6.37122e6, 7.292e-5, 9.80616
 DAY_S = 86400.0
 
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 #: A function of y (or latitude) and x (or longitude), open meshes.
 Function = Callable[[Array, Array], Array]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from mpsolve.parallel.reductions import total
 from mpsolve.parallel.space import Space
 from mpsolve.precision import Roles, get_format
 from mpsolve.solvers.multigrid.stencil import local_vector
-from mpsolve.solvers.vectors import add_scaled
+from mpsolve.solvers.vectors import add_scaled, scaled_copy
 
 #: Ghost layers: a stage reaches one cell, and with triads the vorticity beside it another one.
 HALO = 2
@@ -36,10 +37,66 @@ TRIADS = {
 FLUXES = ("energy", *TRIADS)
 #: Where the largest increment comes to lie in a narrow format: there is room for growth, and below it for small ones.
 TYPICAL = 256.0
+#: Operations of a stage on one cell.
+FLOPS = 150
 #: Exponent of the scale of velocities where nothing moves.
 SMALLEST_EXPONENT = -40
 
 Set = tuple[Field, Field, Field]
+
+
+@dataclass(frozen=True, eq=False)
+class Physics:
+    """Constants of a problem.
+
+    Attributes
+    ----------
+    depth_m : float
+        Mean height of the surface over the ground's zero.
+    gravity_m_s2, viscosity_m2_s, drag_per_s : float
+        Gravity, viscosity and linear drag of the momentum equation.
+    wind_m_s2 : ndarray, rows
+        Acceleration along x, global.
+    bottom_m : ndarray or None
+        Height of the ground, local block; None: flat.
+    """
+
+    depth_m: float
+    gravity_m_s2: float
+    viscosity_m2_s: float
+    drag_per_s: float
+    wind_m_s2: NDArray[np.float64]
+    bottom_m: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
+class Method:
+    """How to step.
+
+    Attributes
+    ----------
+    fluxes, scheme : str
+        One of `FLUXES` and of `SCHEMES`.
+    dt_s : float
+        Time step.
+    smooth : callable, optional
+        Filters increments in place; see `mpsolve.models.shallow_water.polar_filter`.
+    """
+
+    fluxes: str
+    scheme: str
+    dt_s: float
+    smooth: Callable[[Set], None] | None = None
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Return the stages; a filter needs the last increment by itself, before it becomes part of the state."""
+        *first, last = SCHEMES[self.scheme].stages
+        return (*first, last if self.smooth is None else replace(last, target=SCHEMES[self.scheme].increments))
+
+    def additions(self) -> tuple[tuple[int, float], ...]:
+        """Return the increments that are added to the new state at the end, with their factors."""
+        scheme = SCHEMES[self.scheme]
+        return scheme.extra + (((scheme.increments, 1.0),) if self.smooth is not None else ())
 
 
 class Core:
@@ -60,18 +117,10 @@ class Core:
         Counts the work.
     roles : Roles
         Formats.
-    depth_m : float
-        Mean height of the surface over the ground's zero.
-    bottom : ndarray or None
-        Height of the ground, local block, m; None: flat.
-    gravity_m_s2, viscosity_m2_s, drag_per_s : float
+    physics : Physics
         Constants.
-    wind_m_s2 : ndarray, rows
-        Acceleration along x, global.
-    fluxes, scheme : str
-        One of `FLUXES` and of `SCHEMES`.
-    dt_s : float
-        Time step.
+    method : Method
+        How to step.
     """
 
     def __init__(
@@ -81,40 +130,32 @@ class Core:
         backend: Backend,
         ledger: Ledger,
         roles: Roles,
-        *,
-        depth_m: float,
-        bottom: NDArray[np.float64] | None,
-        gravity_m_s2: float,
-        viscosity_m2_s: float,
-        drag_per_s: float,
-        wind_m_s2: NDArray[np.float64],
-        fluxes: str,
-        scheme: str,
-        dt_s: float,
+        physics: Physics,
+        method: Method,
     ) -> None:
-        self.geometry, self.grid, self.depth_m, self.dt_s = geometry, grid, depth_m, dt_s
-        self.gravity_m_s2 = gravity_m_s2
+        self.geometry, self.grid, self.physics, self.method = geometry, grid, physics, method
         self.space = Space(grid.comm, backend, grid.shape, HALO, ledger)
-        self.scheme, self._fluxes, self._wind = SCHEMES[scheme], fluxes, wind_m_s2
         self._state, self._inner = get_format(roles.state), get_format(roles.inner)
         self._halo_format = get_format(roles.halo) if roles.halo else None
         self.states = self._set(self._state), self._set(self._state)
-        self.increments = [self._set(self._inner) for _ in range(self.scheme.increments)]
-        self.bottom = None if bottom is None else self._bottom(bottom)
-        self._constants = (
-            depth_m,
-            gravity_m_s2,
-            geometry.dy_m,
-            1 / geometry.dy_m,
-            viscosity_m2_s,
-            drag_per_s,
-            0.5,
-            0.25,
-        )
+        count = SCHEMES[method.scheme].increments + (method.smooth is not None)
+        self.increments = [self._set(self._inner) for _ in range(count)]
+        self.bottom = None if physics.bottom_m is None else self._bottom(physics.bottom_m)
         self.now, self.steps, self.scales = 0, 0, (1.0, 1.0, 1.0)
-        self._vorticity = self.space.zeros(self._inner if fluxes in TRIADS else get_format("fp64"))
-        self._stages = [[self._bound(stage, now) for stage in self.scheme.stages] for now in (0, 1)]
-        self._extras = [[self._added(number, 1 - now) for number, _ in self.scheme.extra] for now in (0, 1)]
+        self._vorticity = self.space.zeros(self._inner if method.fluxes in TRIADS else get_format("fp64"))
+        self._bind()
+
+    def _bind(self) -> None:
+        """Bind what a step does, from either of the two states."""
+        there_and_back = (self.states, self.states[::-1])
+        self._stages = [[self._bound(stage, now) for stage in self.method.stages()] for now in (0, 1)]
+        self._additions = [
+            [(factor, self._added(number, 1 - now)) for number, factor in self.method.additions()] for now in (0, 1)
+        ]
+        self._copies = [
+            [self.space.bind(scaled_copy, [new], [old], phase="stage") for old, new in zip(*pair, strict=True)]
+            for pair in there_and_back
+        ]
         self._tendency: list[tuple[Callable, list[Callable]]] | None = None
         self._exchanges = [self._halo(state) for state in self.states]
         self._swaps = [self._halo(increment) for increment in self.increments]
@@ -129,7 +170,7 @@ class Core:
         return field
 
     def _halo(self, fields: Sequence[Field]) -> Halo:
-        width = 2 if self._fluxes in TRIADS else 1
+        width = 2 if self.method.fluxes in TRIADS else 1
         return Halo(
             self.grid, fields, width=width, corners=True, format=self._halo_format, ledger=self.space.ledger
         )  # fmt: skip
@@ -139,7 +180,7 @@ class Core:
         geometry, (fa, fb, fc) = self.geometry, self.geometry.coriolis
         rows = {
             "dx": geometry.dx_m, "dxe": geometry.edge_m, "ra": 1 / geometry.area_m2, "rz": geometry.inverse_corner_area,
-            "fa": fa, "fb": fb, "wind": self._wind, "open": geometry.open,
+            "fa": fa, "fb": fb, "wind": self.physics.wind_m_s2, "open": geometry.open,
         }  # fmt: skip
         return [
             local_vector(fc, like, self.grid, 1) if name == "fc" else local_vector(rows[name], like, self.grid, 0)
@@ -152,7 +193,7 @@ class Core:
         given = state if stage.source < 0 else self.increments[stage.source]
         made = self.states[1 - now] if stage.target < 0 else self.increments[stage.target]
         like = max((*state, *given), key=lambda field: field.format.compute.itemsize)
-        weights = TRIADS.get(self._fluxes, ())
+        weights = TRIADS.get(self.method.fluxes, ())
         inputs: list[Input] = [*state, *given]
         before = None
         if weights:
@@ -164,17 +205,19 @@ class Core:
             names = "dx dxe ra rz fa fb fc wind open"
             point = points.energy_flat if self.bottom is None else points.energy_over
             inputs += [*self._vectors(names, like), *([] if self.bottom is None else [self.bottom])]
-        launch = self.space.bind(point, made, inputs, phase="stage", flops=150)
+        launch = self.space.bind(point, made, inputs, phase="stage", flops=FLOPS)
+        physics, dy = self.physics, self.geometry.dy_m
+        constants = (physics.depth_m, physics.gravity_m_s2, dy, 1 / dy, physics.viscosity_m2_s, physics.drag_per_s)
 
         def run() -> None:
             read = (0.0, 0.0, 0.0) if stage.source < 0 else self.scales
             if before is not None:
-                before(self.depth_m, self.geometry.dy_m, 0.25, *read)
+                before(physics.depth_m, dy, 0.25, *read)
             final = stage.target < 0
             written = (1.0, 1.0, 1.0) if final else self.scales
             keep = tuple(stage.keep * old / new if old else 0.0 for old, new in zip(read, written, strict=True))
-            advance = tuple(stage.advance * self.dt_s / new for new in written)
-            launch(*self._constants, *read, float(final), *keep, *advance, *weights)
+            advance = tuple(stage.advance * self.method.dt_s / new for new in written)
+            launch(*constants, 0.5, 0.25, *read, float(final), *keep, *advance, *weights)
 
         return run
 
@@ -198,13 +241,13 @@ class Core:
 
     def set_state(self, height: NDArray, eastward: NDArray, northward: NDArray) -> None:
         """Replace the state: heights of the surface and velocities, local blocks (collective)."""
-        for field, values in zip(self.state, (height - self.depth_m, eastward, northward), strict=True):
+        for field, values in zip(self.state, (height - self.physics.depth_m, eastward, northward), strict=True):
             field.set(values)
         self.choose_scales()
 
     def height(self) -> NDArray[np.float64]:
         """Return the height of the surface, local block, m."""
-        return self.state[0].to_numpy() + self.depth_m
+        return self.state[0].to_numpy() + self.physics.depth_m
 
     def choose_scales(self) -> None:
         """Scale increments by what a step adds now (collective); formats of 32 bits and more need none.
@@ -214,7 +257,7 @@ class Core:
         """
         if self._inner.bits >= 32:
             return
-        wave = math.sqrt(self.gravity_m_s2 / self.depth_m)
+        wave = math.sqrt(self.physics.gravity_m_s2 / self.physics.depth_m)
         largest = max(
             self.space.largest(field) * factor
             for field, factor in zip(self._increment_of_a_step(), (wave, 1.0, 1.0), strict=True)
@@ -240,12 +283,17 @@ class Core:
 
     def step(self) -> None:
         """Do one time step (collective)."""
+        smooth = self.method.smooth
         self._exchanges[self.now].exchange()
-        for stage, run in zip(self.scheme.stages, self._stages[self.now], strict=True):
+        for stage, run in zip(self.method.stages(), self._stages[self.now], strict=True):
             if stage.source >= 0:
                 self._swaps[stage.source].exchange()
             run()
-        for (_, factor), adds in zip(self.scheme.extra, self._extras[self.now], strict=True):
+            if smooth is not None:
+                smooth(self.increments[stage.target])
+        for copy in self._copies[self.now] if smooth is not None else ():
+            copy(1.0)
+        for factor, adds in self._additions[self.now]:
             for add, scale in zip(adds, self.scales, strict=True):
                 add(factor * scale)
         self.now, self.steps = 1 - self.now, self.steps + 1
