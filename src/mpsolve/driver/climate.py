@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 #: Rounding may take this part of the truncation error of a precision that is recommended.
 ACCEPTED = 0.1
-NO_SOLVE = dict.fromkeys(
+NO_SOLVE: dict[str, str] = dict.fromkeys(
     ("iterations", "refinements", "backward_error", "hpl_mxp_residual"), "explicit steps solve no system"
 )
 
@@ -129,7 +129,7 @@ def run(
     results |= {"time_s": window.seconds, "setup_s": prepared.setup_s, "steps": core.steps, "dt_s": core.method.dt_s}
     results["simulated_days_per_day"] = core.steps * core.method.dt_s / window.seconds
     results |= {"converged": not problem, "format": options.precision.inner}
-    reasons = dict(NO_SOLVE)
+    reasons: dict[str, str] = {**NO_SOLVE}
     if not problem:
         results |= _drifts(before, diagnostics.invariants(core))
         found, why = _errors(model, backend, options, core, reference)
@@ -164,9 +164,8 @@ def _march(
             return good, f"step {core.steps} (day {day:.3f}): {problem}"
         good = tuple(field.to_numpy() for field in core.state)
         drifts = _drifts(before, diagnostics.invariants(core))
-        record.steps.append(
-            step=core.steps, time=core.steps * core.method.dt_s, format=options.precision.inner, **drifts
-        )
+        row: dict[str, Any] = dict(drifts)
+        record.steps.append(step=core.steps, time=core.steps * core.method.dt_s, format=options.precision.inner, **row)
         rate = core.steps * core.method.dt_s / (time.perf_counter() - begin)
         progress.update(core.steps, f"day {day:.2f}, {rate:.3g} days a day")
     progress.close()
@@ -245,7 +244,8 @@ def _write(record: RunRecord, model: ShallowWaterModel, core: Core, state: tuple
     attributes = {"app": "climate", "Conventions": "CF-1.8", "time_s": core.steps * core.method.dt_s}
 
     def write() -> None:
-        heights = (whole[0] + core.physics.depth_m, whole[1], whole[2], spin)
+        assert whole[0] is not None
+        heights: tuple[Any, ...] = (whole[0] + core.physics.depth_m, whole[1], whole[2], spin)
         write_fields(record.fields_path, fields_of(model.problem.geometry, heights, ground), attributes)
 
     agree(model.grid.comm, write)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ def _map(path: Path, geometry: Geometry, values: Array, title: str, unit: str, *
     scale = 180 / np.pi if geometry.sphere else 1e-3
     x, y = geometry.x * scale, geometry.y * scale
     bound = float(np.max(np.abs(values))) or 1.0
-    limits = {"vmin": -bound, "vmax": bound, "cmap": "RdBu_r"} if signed else {"cmap": "viridis"}
+    limits: dict[str, Any] = {"vmin": -bound, "vmax": bound, "cmap": "RdBu_r"} if signed else {"cmap": "viridis"}
     mesh = axes.pcolormesh(x, y, values, shading="nearest", rasterized=True, **limits)
     axes.contour(x, y, values, 12, colors="0.2", linewidths=0.4)
     axes.set_title(title)
