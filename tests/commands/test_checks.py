@@ -183,6 +183,7 @@ def fake_backends(monkeypatch, **working):
     def create(name):
         if not working[name]:
             raise BackendUnavailable(f"{name} needs a card")
+        return types.SimpleNamespace(device_name="")
 
     monkeypatch.setattr(software.lookup, "names", lambda folder: tuple(working))
     module = lambda folder, name: types.SimpleNamespace(create=lambda: create(name))  # noqa: E731
