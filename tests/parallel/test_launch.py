@@ -119,12 +119,6 @@ def test_agree_carries_an_error_that_cannot_be_pickled(comm):
         launch.agree(comm, refuse)
 
 
-def test_local_ranks_are_numbered_from_0(comm):
-    ranks = sorted(comm.allgather((os.uname().nodename, launch.local_rank(comm))))
-    hosts = [host for host, _ in ranks]
-    assert ranks == [(host, number) for host in sorted(set(hosts)) for number in range(hosts.count(host))]
-
-
 def test_a_rank_alone_may_use_all_its_cores():
     from mpi4py import MPI
 

@@ -25,6 +25,9 @@ Value = TypeVar("Value")
 # A rank that failed waits this long for the others to report the same end, before it aborts them.
 GRACE_S = 2.0
 
+# A rank waits this long between its last words and the abort: launchers drop what they have not forwarded by then.
+LAST_WORDS_S = 0.5
+
 # A rank that failed and cannot leave MPI within this time is ended by the kernel.
 PATIENCE_S = 10
 
@@ -192,16 +195,6 @@ def agree(comm: Intracomm, action: Callable[[], Value]) -> Value:
     error = kind.__new__(kind)
     error.args = (message,)
     raise error
-
-
-def local_rank(comm: Intracomm) -> int:
-    """Return the number of this rank among the ranks on its node (collective)."""
-    from mpi4py import MPI
-
-    node = comm.Split_type(MPI.COMM_TYPE_SHARED)
-    rank = node.rank
-    node.Free()
-    return rank
 
 
 def threads_per_rank(comm: Intracomm) -> int:
@@ -396,5 +389,6 @@ def _abort(status: int) -> None:
     if _mpi_is_running():
         from mpi4py import MPI
 
+        time.sleep(LAST_WORDS_S)
         MPI.COMM_WORLD.Abort(status)
     os._exit(status)
