@@ -30,7 +30,7 @@ def solved(comm, case, backend, name, inner):
 
 
 @pytest.mark.ranks
-@pytest.mark.parametrize("inner", ["cg", "auto"])
+@pytest.mark.parametrize("inner", ["cg", "auto", "fgmres"])
 @pytest.mark.parametrize("varying", [False, True], ids=["uniform", "varying"])
 @pytest.mark.parametrize("name", ["fp32", "fp16"])
 def test_a_solve_has_the_bits_of_the_processor_on_any_number_of_ranks(

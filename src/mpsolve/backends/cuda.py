@@ -15,9 +15,9 @@ from mpsolve.errors import BackendUnavailable
 from mpsolve.field import Field
 from mpsolve.formats.base import Format
 from mpsolve.kernels.cuda.devices.base import Device
-from mpsolve.kernels.cuda.source import Kernel, LoopSpec, compute_type, loop_kernel
+from mpsolve.kernels.cuda.source import Kernel, compute_type, loop_kernel
 from mpsolve.kernels.dense import DenseKernels
-from mpsolve.kernels.source import VECTOR
+from mpsolve.kernels.source import VECTOR, KernelSpec
 from mpsolve.kernels.transfers.layout import Overlay, Weight
 
 #: Set to 1, a processor plays the card: slow, and made for tests. It needs g++.
@@ -83,7 +83,7 @@ class CudaBackend(Backend):
         formats = tuple(output.format for output in outputs)
 
         def kernel(scalars: int) -> Kernel:
-            return loop_kernel(LoopSpec(point, len(origin), kinds, formats, scalars, dots, rounding))
+            return loop_kernel(KernelSpec(point, len(origin), kinds, formats, scalars, dots, rounding))
 
         compute = compute_type(formats, kinds)
         before = [argument for given in (*outputs, *inputs) for argument in self._given(given, compute)]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mpsolve import lookup
 from mpsolve.backends.base import Backend
@@ -18,10 +17,10 @@ from mpsolve.driver.outcome import Outcome, Reference, rates
 from mpsolve.driver.progress import Progress
 from mpsolve.energy.base import Reading
 from mpsolve.energy.window import Window, all_meters
-from mpsolve.errors import ConfigError
+from mpsolve.errors import ConfigError, ShapeError
 from mpsolve.ledger import Ledger
 from mpsolve.models.shallow_water import diagnostics
-from mpsolve.models.shallow_water.model import ShallowWaterModel
+from mpsolve.models.shallow_water.model import ShallowWaterModel, filters
 from mpsolve.models.shallow_water.problems.base import DAY_S
 from mpsolve.models.shallow_water.stepping import HALO, Core
 from mpsolve.parallel.cartesian import Cartesian
@@ -62,13 +61,10 @@ def build(comm: Intracomm, options: ClimateAppOptions) -> ClimateModel:
     problem = lookup.find("models.shallow_water.problems", chosen.problem).create((rows, columns), chosen.angle_rad)
     periodic = (problem.geometry.periodic, True)
     # The filter needs whole circles of latitude.
-    split = (True, not problem.geometry.sphere)
+    split = (True, not filters(problem, chosen.filter_rad))
     ranks = options.run.ranks or None
     grid = Cartesian.create(comm, (rows, columns), periodic, halo=HALO, ranks_per_axis=ranks, split=split)
-    model = ClimateModel(problem, grid, chosen.filter_rad)
-    if model.filtered and grid.ranks_per_axis[1] > 1:
-        raise ConfigError(f"run.ranks = {list(options.run.ranks)}: a filter needs whole rows; give 1 for the last axis")
-    return model
+    return ClimateModel(problem, grid, chosen.filter_rad)
 
 
 def time_step(model: ShallowWaterModel, options: ClimateAppOptions) -> float:
@@ -111,7 +107,6 @@ def prepare(model: ClimateModel, backend: Backend, options: ClimateAppOptions) -
     steps, dt_s = _steps(model, options, time_step(model, options))
     core = _core(model, backend, options, options.precision.roles(), dt_s, ledger)
     core.step()
-    core.now, core.steps = 0, 0
     core.set_state(model.height, model.eastward, model.northward)
     ledger.counts.clear()
     return Prepared(core, ledger, time.perf_counter() - begin, steps)
@@ -124,7 +119,7 @@ def run(
     options, core, comm = variant.options, prepared.core, model.grid.comm
     before = diagnostics.invariants(core)
     with Window(comm, all_meters()) as window:
-        state, problem = _march(core, prepared.steps, variant, record, before)
+        problem = _march(core, prepared.steps, variant, record, before)
     results = rates(comm, prepared.ledger, window.seconds, math.prod(model.grid.global_shape) * 3, core.steps)
     results |= {"time_s": window.seconds, "setup_s": prepared.setup_s, "steps": core.steps, "dt_s": core.method.dt_s}
     results["simulated_days_per_day"] = core.steps * core.method.dt_s / window.seconds
@@ -135,22 +130,23 @@ def run(
         found, why = _errors(model, backend, options, core, reference)
         results, reasons = results | found, reasons | why
     if options.run.fields:
-        _write(record, model, core, state)
+        _write(record, model, core)
     if options.run.pictures and not problem:
         _draw(record, model, core)
     advice = f"{problem}; the last good state is in fields.h5: take a shorter step or a wider format" if problem else ""
     return Outcome(results, reasons, core.height(), advice), window.readings
 
 
-def _march(
-    core: Core, steps: int, variant: Variant, record: RunRecord, before: dict[str, float]
-) -> tuple[tuple[NDArray, ...], str]:
-    """Do all steps, with a row of diagnostics at each interval; return the last good state and what went wrong."""
+def _march(core: Core, steps: int, variant: Variant, record: RunRecord, before: dict[str, float]) -> str:
+    """Do all steps, with a row of diagnostics at each interval; go back to the last good state if something goes wrong.
+
+    Return what went wrong, and at which step.
+    """
     options = variant.options
     interval = max(1, round(options.climate.output_hours * 3600 / core.method.dt_s))
     progress = Progress(core.grid.comm.rank == 0, steps, f"{variant.label}: step", options.run.log_seconds)
     volume, begin = core.volume(), time.perf_counter()
-    good = tuple(field.to_numpy() for field in core.state)
+    good = core.snapshot()
     while core.steps < steps:
         core.step()
         if core.steps % options.time.correction_steps == 0 or core.steps == steps:
@@ -161,15 +157,17 @@ def _march(
         day = core.steps * core.method.dt_s / DAY_S
         if problem := diagnostics.trouble(core):
             progress.close()
-            return good, f"step {core.steps} (day {day:.3f}): {problem}"
-        good = tuple(field.to_numpy() for field in core.state)
+            problem = f"step {core.steps} (day {day:.3f}): {problem}"
+            core.go_back(good)
+            return problem
+        good = core.snapshot()
         drifts = _drifts(before, diagnostics.invariants(core))
         row: dict[str, Any] = dict(drifts)
         record.steps.append(step=core.steps, time=core.steps * core.method.dt_s, format=options.precision.inner, **row)
         rate = core.steps * core.method.dt_s / (time.perf_counter() - begin)
         progress.update(core.steps, f"day {day:.2f}, {rate:.3g} days a day")
     progress.close()
-    return good, ""
+    return ""
 
 
 def _drifts(before: dict[str, float], now: dict[str, float]) -> dict[str, float]:
@@ -196,8 +194,11 @@ def _errors(
         if model.truncation is None:
             model.truncation = estimated_truncation(model, backend, options, core, reference)
         results["truncation_error"] = model.truncation
+        halves = ("truncation_error", "rounding_over_truncation", "accepted")
+        reasons |= dict.fromkeys(halves, "the grid cannot be halved on these ranks to estimate it")
     if reference.state is None:
-        return results, reasons | {"rounding_error": reference.reason}
+        reasons |= dict.fromkeys(("rounding_error", "rounding_over_truncation", "accepted"), reference.reason)
+        return results, reasons
     results["rounding_error"] = diagnostics.relative_norms(core, height, reference.state)[1]
     if results["truncation_error"]:
         ratio = results["rounding_error"] / results["truncation_error"]
@@ -210,7 +211,7 @@ def estimated_truncation(
 ) -> float | None:
     """Return a third of the distance from an FP64 run on half the rows and columns, for order 2 (collective).
 
-    None where the grid has an odd number of either.
+    None where the grid has an odd number of either, or too few rows for the ranks.
     """
     rows, columns = model.grid.global_shape
     if rows % 2 or columns % 2 or rows < 16:
@@ -218,11 +219,13 @@ def estimated_truncation(
     problem = lookup.find("models.shallow_water.problems", options.climate.problem).create(
         (rows // 2, columns // 2), options.climate.angle_rad
     )
-    comm = model.grid.comm
-    grid = Cartesian.create(
-        comm, (rows // 2, columns // 2), (problem.geometry.periodic, True), halo=HALO,
-        ranks_per_axis=model.grid.ranks_per_axis,
-    )  # fmt: skip
+    periodic, ranks = (problem.geometry.periodic, True), model.grid.ranks_per_axis
+    try:
+        grid = Cartesian.create(
+            model.grid.comm, (rows // 2, columns // 2), periodic, halo=HALO, ranks_per_axis=ranks
+        )  # fmt: skip
+    except ShapeError:  # On all ranks alike.
+        return None
     coarse = ShallowWaterModel(problem, grid, model.filter_rad)
     steps, dt_s = _steps(coarse, options, 2 * core.method.dt_s)
     rough = _core(coarse, backend, options, Roles(), dt_s, Ledger())
@@ -233,20 +236,20 @@ def estimated_truncation(
     return diagnostics.relative_norms(rough, rough.height(), grid.scatter(mean))[1] / 3
 
 
-def _write(record: RunRecord, model: ShallowWaterModel, core: Core, state: tuple[NDArray, ...]) -> None:
+def _write(record: RunRecord, model: ShallowWaterModel, core: Core) -> None:
     """Gather the fields on rank 0 and write them with CF attributes (collective)."""
     from mpsolve.models.shallow_water.output import fields_of
     from mpsolve.records.fields import write_fields
 
+    state = (core.height(), *(field.to_numpy() for field in core.state[1:]))
     whole = [model.grid.gather(values) for values in state]
     spin = model.grid.gather(diagnostics.vorticity(core))
     ground = None if model.bottom is None else model.grid.gather(np.ascontiguousarray(model.bottom))
     attributes = {"app": "climate", "Conventions": "CF-1.8", "time_s": core.steps * core.method.dt_s}
 
     def write() -> None:
-        assert whole[0] is not None
-        heights: tuple[Any, ...] = (whole[0] + core.physics.depth_m, whole[1], whole[2], spin)
-        write_fields(record.fields_path, fields_of(model.problem.geometry, heights, ground), attributes)
+        entries: tuple[Any, ...] = (*whole, spin)
+        write_fields(record.fields_path, fields_of(model.problem.geometry, entries, ground), attributes)
 
     agree(model.grid.comm, write)
 

@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 from mpsolve.driver.options import GRID_BACKENDS, RunOptions, option, table
-from mpsolve.errors import ConfigError
 from mpsolve.lookup import names
 from mpsolve.models.shallow_water.stages import SCHEMES
 from mpsolve.models.shallow_water.stepping import FLUXES
@@ -95,6 +94,4 @@ class ClimateAppOptions:
         return {"precision.state": update}
 
     def check_state_update(self, entry: str, update: str) -> None:
-        """Refuse an entry of a sweep whose second part is no format of the state."""
-        if update not in ("fp64", "fp32"):
-            raise ConfigError(f"--sweep has {entry!r}: the state is kept in fp64 or fp32, as in fp16:fp32")
+        """Every format of the state may be combined with every one of the increments."""

@@ -41,6 +41,8 @@ def test_where_no_formats_were_given_only_a_coarse_level_that_overflowed_is_take
     assert widened([0.9, 0.9, 0.0]) is None
     assert widened([math.nan, math.nan, math.nan]) is None
     assert widened([0.9, math.inf, math.nan])[0] == ("fp16", "fp32", "fp16")
+    # What comes back from the level that overflowed spoils those above it.
+    assert widened([math.nan, math.nan, math.inf, math.nan])[0] == ("fp16", "fp16", "fp32", "fp16")
 
 
 @pytest.mark.ranks

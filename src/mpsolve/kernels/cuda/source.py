@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mpsolve.formats.base import Format
 from mpsolve.kernels.cuda.prelude import C_TYPES, prelude
 from mpsolve.kernels.cuda.translate import translate
-from mpsolve.kernels.source import VECTOR
+from mpsolve.kernels.source import VECTOR, KernelSpec
 
 INDEX = ("i", "j", "k")
 #: The thread and block axes that go with the grid's axes, the last grid axis first: neighbours in memory are
@@ -114,28 +114,10 @@ def assemble(
     return Kernel(name, "\n".join(text), tuple(kind for kind, _ in parameters), compute)
 
 
-@dataclass(frozen=True)
-class LoopSpec:
-    """What the kernel of `Backend.bind` is made from; attributes as those of `mpsolve.kernels.source.KernelSpec`."""
-
-    point: Callable | None
-    ndim: int
-    inputs: tuple
-    outputs: tuple[Format, ...]
-    scalars: int = 0
-    dots: tuple[tuple[int, int], ...] = ()
-    rounding: str = "nearest"
-
-    @property
-    def fields(self) -> list[Storage]:
-        """The arrays: outputs, then inputs."""
-        outputs = [Storage(f"o{number}", format, self.ndim) for number, format in enumerate(self.outputs)]
-        return outputs + [Storage(f"a{number}", format, self.ndim) for number, format in enumerate(self.inputs)]
-
-    @property
-    def compute(self) -> str:
-        """Name of the compute type: FP64 if any field is FP64, else FP32."""
-        return compute_type(self.outputs, self.inputs)
+def _arrays(spec: KernelSpec) -> list[Storage]:
+    """Return the arrays of a kernel: outputs, then inputs."""
+    outputs = [Storage(f"o{number}", format, spec.ndim) for number, format in enumerate(spec.outputs)]
+    return outputs + [Storage(f"a{number}", format, spec.ndim) for number, format in enumerate(spec.inputs)]
 
 
 def compute_type(*groups: Sequence) -> str:
@@ -144,7 +126,7 @@ def compute_type(*groups: Sequence) -> str:
     return "float64" if any(format.name == "fp64" for format in formats) else "float32"
 
 
-def loop_kernel(spec: LoopSpec) -> Kernel:
+def loop_kernel(spec: KernelSpec) -> Kernel:
     """Return the kernel of a point function over a box, with inner products.
 
     Parameters of the kernel: per array the pointer and its row strides, the scalars, the box, the global index of
@@ -155,22 +137,22 @@ def loop_kernel(spec: LoopSpec) -> Kernel:
     if spec.point is not None:
         body, results = translate(spec.point, len(spec.inputs), spec.scalars, index)
     body = [*body, *(f"const auto value{number} = {result};" for number, result in enumerate(results))]
-    outputs = spec.fields[: len(spec.outputs)]
+    outputs = _arrays(spec)[: len(spec.outputs)]
     body += [_rounded(spec, number, output) for number, output in enumerate(outputs)]
     body += _products(spec)
-    lines = [field.load(f"load{number}") for number, field in enumerate(spec.fields[len(outputs) :])]
+    lines = [field.load(f"load{number}") for number, field in enumerate(_arrays(spec)[len(outputs) :])]
     lines += [f"    Sum sum{number};" for number in range(len(spec.dots))]
     lines += over_box(spec.ndim, body)
     lines += [f"    sum{number}.finish(table + {number} * 2 * BINS);" for number in range(len(spec.dots))]
-    parameters = [parameter for field in spec.fields for parameter in field.parameters]
+    parameters = [parameter for field in _arrays(spec) for parameter in field.parameters]
     parameters += [("real", f"c{number}") for number in range(spec.scalars)] + box_parameters(spec.ndim)
     parameters += [("integer", f"at{axis}") for axis in range(spec.ndim)] + [("word", "key"), ("integer *", "table")]
-    formats = [field.format for field in spec.fields if isinstance(field.format, Format)]
+    formats = [field.format for field in _arrays(spec) if isinstance(field.format, Format)]
     name = spec.point.__name__ if spec.point is not None else "inner products"
     return assemble(name, formats, spec.compute, parameters, lines)
 
 
-def _rounded(spec: LoopSpec, number: int, output: Storage) -> str:
+def _rounded(spec: KernelSpec, number: int, output: Storage) -> str:
     assert isinstance(output.format, Format)
     index = INDEX[: spec.ndim]
     if spec.rounding == "stochastic" and output.format.bits <= 16:
@@ -179,9 +161,9 @@ def _rounded(spec: LoopSpec, number: int, output: Storage) -> str:
     return output.store(index, f"value{number}")
 
 
-def _products(spec: LoopSpec) -> list[str]:
+def _products(spec: KernelSpec) -> list[str]:
     """Return the sums of the products of what is stored."""
-    fields = [field for field in spec.fields if field.format != VECTOR]
+    fields = [field for field in _arrays(spec) if field.format != VECTOR]
     index = INDEX[: spec.ndim]
     lines = []
     for number, pair in enumerate(spec.dots):

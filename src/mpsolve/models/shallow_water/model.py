@@ -21,6 +21,11 @@ from mpsolve.precision import Roles
 Array = NDArray[Any]
 
 
+def filters(problem: Problem, filter_rad: float) -> bool:
+    """Return whether zonal waves are filtered from a latitude: on a sphere, unless it is the pole or beyond."""
+    return problem.geometry.sphere and filter_rad < math.pi / 2
+
+
 class ShallowWaterModel:
     """A shallow-water problem on the block of this rank.
 
@@ -36,7 +41,7 @@ class ShallowWaterModel:
 
     def __init__(self, problem: Problem, grid: Cartesian, filter_rad: float) -> None:
         self.problem, self.grid, self.filter_rad = problem, grid, filter_rad
-        self.filtered = problem.geometry.sphere and filter_rad < math.pi / 2
+        self.filtered = filters(problem, filter_rad)
         rows, columns = grid.slices
         geometry = problem.geometry
         y, x = geometry.y[rows, None], geometry.x[None, columns]

@@ -141,8 +141,9 @@ class Core:
         count = SCHEMES[method.scheme].increments + (method.smooth is not None)
         self.increments = [self._set(self._inner) for _ in range(count)]
         self.bottom = None if physics.bottom_m is None else self._bottom(physics.bottom_m)
+        # Fluxes by triads load the ground and the vorticity of the corners from memory.
+        self._corners = self._over_ground() if method.fluxes in TRIADS else None
         self.now, self.steps, self.scales = 0, 0, (1.0, 1.0, 1.0)
-        self._vorticity = self.space.zeros(self._inner if method.fluxes in TRIADS else get_format("fp64"))
         self._bind()
 
     def _bind(self) -> None:
@@ -168,6 +169,10 @@ class Core:
         field = self.space.zeros(self._state).set(block)
         self._halo((field,)).exchange()
         return field
+
+    def _over_ground(self) -> tuple[Field, Field]:
+        """Return the ground, zeros if it is flat, and the potential vorticity of the corners."""
+        return self.bottom or self.space.zeros(self._state), self.space.zeros(self._inner)
 
     def _halo(self, fields: Sequence[Field]) -> Halo:
         width = 2 if self.method.fluxes in TRIADS else 1
@@ -196,11 +201,10 @@ class Core:
         weights = TRIADS.get(self.method.fluxes, ())
         inputs: list[Input] = [*state, *given]
         before = None
-        if weights:
-            bottom = self.bottom or self.space.zeros(self._state)
-            before = self._bound_vorticity(inputs, like, bottom)
+        if self._corners is not None:
+            before = self._bound_vorticity(inputs, like, *self._corners)
             point, names = points.triads, "dx dxe ra rz wind open"
-            inputs += [*self._vectors(names, like), bottom, self._vorticity]
+            inputs += [*self._vectors(names, like), *self._corners]
         else:
             names = "dx dxe ra rz fa fb fc wind open"
             point = points.energy_flat if self.bottom is None else points.energy_over
@@ -221,13 +225,15 @@ class Core:
 
         return run
 
-    def _bound_vorticity(self, inputs: Sequence[Input], like: Field, bottom: Field) -> Callable[..., object]:
+    def _bound_vorticity(
+        self, inputs: Sequence[Input], like: Field, bottom: Field, vorticity: Field
+    ) -> Callable[..., object]:
         """Bind the potential vorticity of the corners, one beyond the block on each side."""
         vectors = self._vectors("dx rz fa fb fc", like)
         lo, hi = (-1, -1), tuple(n + 1 for n in self.grid.shape)
         backend = self.space.backend
         return backend.bind(
-            points.potential_vorticity, [self._vorticity], [*inputs, *vectors, bottom], lo=lo, hi=hi
+            points.potential_vorticity, [vorticity], [*inputs, *vectors, bottom], lo=lo, hi=hi
         )  # fmt: skip
 
     def _added(self, number: int, now: int) -> list[Callable[..., object]]:
@@ -240,10 +246,21 @@ class Core:
         return self.states[self.now]
 
     def set_state(self, height: NDArray, eastward: NDArray, northward: NDArray) -> None:
-        """Replace the state: heights of the surface and velocities, local blocks (collective)."""
+        """Begin at a state: heights of the surface and velocities, local blocks (collective)."""
+        self.steps = 0
         for field, values in zip(self.state, (height - self.physics.depth_m, eastward, northward), strict=True):
             field.set(values)
         self.choose_scales()
+
+    def snapshot(self) -> tuple[int, list[NDArray[np.float64]]]:
+        """Return the number of steps done and the state, local blocks."""
+        return self.steps, [field.to_numpy() for field in self.state]
+
+    def go_back(self, snapshot: tuple[int, list[NDArray[np.float64]]]) -> None:
+        """Return to an earlier state."""
+        self.steps, blocks = snapshot
+        for field, values in zip(self.state, blocks, strict=True):
+            field.set(values)
 
     def height(self) -> NDArray[np.float64]:
         """Return the height of the surface, local block, m."""
@@ -270,8 +287,11 @@ class Core:
         if self._tendency is None:
             whole = Stage(-1, -1, 0.0, 1.0)
             removals = [
-                [self.space.bind(add_scaled, [new], [new, old], phase="scaling", flops=2) for new, old in pairs]
-                for pairs in (tuple(zip(*self.states[::-1], strict=True)), tuple(zip(*self.states, strict=True)))
+                [
+                    self.space.bind(add_scaled, [new], [new, old], phase="scaling", flops=2)
+                    for new, old in zip(self.states[1 - now], self.states[now], strict=True)
+                ]
+                for now in (0, 1)
             ]
             self._tendency = [(self._bound(whole, now), removals[now]) for now in (0, 1)]
         self._exchanges[self.now].exchange()

@@ -48,8 +48,8 @@ class MultigridOptions:
     def widened(self, format: Format, reductions: list[float]) -> tuple[MultigridOptions, str] | None:
         """Return the options with the weakest level in a wider format, and what was changed; None if none is weak.
 
-        Where all levels have the format of the solver, a coarse one is only taken out if it overflowed: the next
-        format of the ladder is the remedy for the rest.
+        Where all levels have the format of the solver, a coarse one is only taken out if its right-hand side
+        overflowed: the next format of the ladder is the remedy for the rest.
 
         Parameters
         ----------
@@ -59,10 +59,9 @@ class MultigridOptions:
             See `Level.reductions`, the finest first.
         """
         given = self.levels or (format.name,)
-        if not self.levels and (math.isfinite(max(reductions)) or not math.isfinite(reductions[0])):
-            return None
         names = [given[min(number, len(given) - 1)] for number in range(len(reductions))]
-        for number in _suspects(reductions):
+        suspects = _suspects(reductions) if self.levels else [n for n in _overflowed(reductions) if n]
+        for number in suspects:
             if wider := _wider(names[number], reductions[number]):
                 change = f"level {number} kept {reductions[number]:.1e} of its residual in {names[number]}, now {wider}"
                 names[number] = wider
@@ -75,12 +74,15 @@ def _suspects(reductions: list[float]) -> list[int]:
 
     A right-hand side that overflows spoils all levels below it, a solution that overflows or is no good all above.
     """
-    numbers = list(range(len(reductions)))
-    overflowed = [number for number in numbers if reductions[number] == math.inf]
-    upwards = numbers[::-1]
+    upwards = range(len(reductions))[::-1]
     spoiled = [number for number in upwards if math.isnan(reductions[number])]
     weak = [number for number in upwards if WEAK_REDUCTION < reductions[number] < math.inf]
-    return [*overflowed[:1], *spoiled[:1], *weak]
+    return [*_overflowed(reductions), *spoiled[:1], *weak]
+
+
+def _overflowed(reductions: list[float]) -> list[int]:
+    """Return the finest level whose right-hand side overflowed, if there is one."""
+    return [number for number, left in enumerate(reductions) if left == math.inf][:1]
 
 
 def _wider(name: str, reduction: float) -> str | None:
