@@ -11,8 +11,8 @@ from mpsolve.errors import BackendUnavailable, FormatError
 from mpsolve.gemm.base import Gemm
 from mpsolve.precision import get_format
 
-#: Side of the matrix that is updated, and inner size.
-SIDE, INNER = 1536, 256
+#: Inner size of the products.
+INNER = 256
 #: Fewest products, and least time that they take together: the work of other threads is counted in ticks of 4 or 10 ms.
 REPEATS, LEAST_S = 4, 0.05
 #: Length and number of the looks at whether all threads rest: some libraries let theirs spin for 200 ms.
@@ -40,22 +40,26 @@ class Measured:
     reason: str = ""
 
 
-def rate(gemm: Gemm, inner: int = INNER, side: int = SIDE) -> float:
+def rate(gemm: Gemm, inner: int = INNER, side: int = 0) -> float:
     """Return the flops per second of ``C -= L R``, C square, with this inner size, operands prepared each time.
 
-    A library that takes more cores than it was given is charged for them: on other ranks they are not idle.
+    A library that takes more cores than it was given is charged for them: on other ranks they are not idle. A side of 0
+    stands for that of the products.
     """
+    side = side or gemm.side
     rng = np.random.default_rng(0)
-    left = gemm.format.encode(rng.uniform(-1, 1, (side, inner)).astype(gemm.result))
-    right = gemm.format.encode(rng.uniform(-1, 1, (inner, side)).astype(gemm.result))
-    c = np.zeros((side, side), gemm.result)
+    left = gemm.held(gemm.format.encode(rng.uniform(-1, 1, (side, inner)).astype(gemm.result)))
+    right = gemm.held(gemm.format.encode(rng.uniform(-1, 1, (inner, side)).astype(gemm.result)))
+    c = gemm.held(np.zeros((side, side), gemm.result))
     # The first product starts threads and touches memory.
     gemm.subtract(c, gemm.left(left), gemm.right(right))
+    gemm.finish()
     _rest()
     seconds, busy = [], process_time()
     while len(seconds) < REPEATS or sum(seconds) < LEAST_S:
         start = perf_counter()
         gemm.subtract(c, gemm.left(left), gemm.right(right))
+        gemm.finish()
         seconds.append(perf_counter() - start)
     cores = (process_time() - busy) / sum(seconds)
     return 2 * side * side * inner / (min(seconds) * max(1.0, cores / gemm.threads))
@@ -72,9 +76,12 @@ def _rest() -> None:
 
 @cache
 def measure(format_name: str, threads: int, *, inner: int = INNER) -> tuple[Measured, ...]:
-    """Time every entry that takes a format; the fastest first, those that do not work last."""
+    """Time every entry that takes NumPy arrays of a format; the fastest first, those that do not work last."""
     found = []
     for name in lookup.names("gemm"):
+        if getattr(lookup.find("gemm", name), "ON_DEVICE", False):
+            found.append(Measured(name, None, "it multiplies arrays of a card, which the backend cuda asks it to"))
+            continue
         try:
             found.append(Measured(name, rate(choose(format_name, threads, name), inner)))
         except (BackendUnavailable, FormatError) as problem:

@@ -8,6 +8,7 @@ from mpsolve import lookup
 from mpsolve.backends import cuda
 from mpsolve.errors import BackendUnavailable, MpsolveError
 from mpsolve.field import Field
+from mpsolve.kernels.cuda.devices import visible
 from mpsolve.kernels.cuda.devices.emulated import Emulated
 from mpsolve.kernels.transfers.layout import Overlay
 from mpsolve.ledger import Ledger
@@ -92,22 +93,17 @@ def test_what_does_not_fit_the_device_is_refused_with_what_would(monkeypatch):
         backend.zeros((1000, 1000), 1, get_format("fp64"))
 
 
-def test_dense_systems_name_the_backend_that_solves_them():
-    with pytest.raises(BackendUnavailable, match="take --backend cpu"):
-        assert emulation.backend().dense
-
-
-@pytest.mark.parametrize("name", cuda.LOCAL_RANKS)
+@pytest.mark.parametrize("name", visible.LOCAL_RANKS)
 def test_a_rank_takes_the_device_of_its_number_on_the_node(monkeypatch, name):
-    for other in cuda.LOCAL_RANKS:
+    for other in visible.LOCAL_RANKS:
         monkeypatch.delenv(other, raising=False)
-    assert cuda.local_rank() == 0
+    assert visible.local_rank() == 0
     monkeypatch.setenv(name, "3")
-    assert cuda.local_rank() == 3
+    assert visible.local_rank() == 3
 
 
 def test_without_cupy_the_message_says_what_to_install(monkeypatch):
-    monkeypatch.delenv(cuda.EMULATE, raising=False)
+    monkeypatch.delenv(visible.EMULATE, raising=False)
     monkeypatch.setitem(__import__("sys").modules, "cupy", None)
     with pytest.raises(BackendUnavailable, match=r"pip install 'mpsolve\[cuda12\]'"):
         cuda.create()

@@ -21,6 +21,7 @@ def test_it_writes_what_it_measured_in_every_format(tmp_path):
     assert done.returncode == 0, done.stderr
     record = json.loads((tmp_path / "gpu.json").read_text())
     assert record["device"] == "emulated device"
-    for part in ("explicit", "multigrid", "cg"):
+    for part in ("explicit", "multigrid", "cg", "dense"):
         assert [row["format"] for row in record[part]] == ["fp64", "fp32", "bf16", "fp16"]
+    assert all(row["converged"] and row["lu_time_s"] > 0 for row in record["dense"])
     assert all(row["relative_residual"] <= 1e-10 for part in ("multigrid", "cg") for row in record[part])

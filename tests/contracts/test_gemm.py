@@ -33,7 +33,9 @@ def entry(request):
 
 
 @pytest.fixture(params=[1, 2], ids=["1 thread", "2 threads"])
-def gemm(request, entry):
+def gemm(request, entry, monkeypatch):
+    if getattr(lookup.find("gemm", entry[0]), "ON_DEVICE", False):
+        monkeypatch.setenv("MPSOLVE_EMULATED_DEVICE", "1")
     try:
         return lookup.find("gemm", entry[0]).create(get_format(entry[1]), request.param)
     except BackendUnavailable as problem:

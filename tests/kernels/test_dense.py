@@ -1,7 +1,9 @@
 """The kernels of dense matrices: the compiled ones against NumPy, and both against FP64."""
 
+import emulation
 import numpy as np
 import pytest
+from mirrored import MirroredKernels
 
 from mpsolve.kernels.dense_array import ArrayKernels
 from mpsolve.precision import get_format
@@ -17,8 +19,10 @@ def compiled(threads):
     return cpu.create(threads).dense
 
 
-@pytest.fixture(params=["array", "compiled", "threads"])
+@pytest.fixture(params=["array", "compiled", "threads", "device"])
 def kernels(request):
+    if request.param == "device":
+        return MirroredKernels(emulation.backend().dense)
     return ArrayKernels() if request.param == "array" else compiled(2 if request.param == "threads" else 1)
 
 

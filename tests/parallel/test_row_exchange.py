@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mpsolve.kernels.dense_array import ArrayKernels
 from mpsolve.parallel.block_cyclic import BlockCyclic, ProcessGrid
 from mpsolve.parallel.row_exchange import exchange_rows, net_exchange, permute
 
@@ -40,7 +41,7 @@ def test_rows_are_exchanged_between_ranks_but_for_the_panel(comm, seed):
     whole = rng.standard_normal((n, 8))
     pivots = [int(rng.integers(6 + step, n)) for step in range(block)]
     local = whole[layout.rows.indices()].copy()
-    exchange_rows(grid.column_comm, layout.rows, local, 6, pivots, slice(2, 5))
+    exchange_rows(grid.column_comm, layout.rows, local, 6, pivots, slice(2, 5), ArrayKernels())
     wanted = in_turn(whole, 6, pivots)
     wanted[:, 2:5] = whole[:, 2:5]
     assert np.array_equal(local, wanted[layout.rows.indices()])
@@ -50,5 +51,5 @@ def test_nothing_is_sent_where_nothing_moves(comm):
     grid = ProcessGrid.create(comm, comm.size)
     layout = BlockCyclic.create(grid, (12, 4), 2)
     local = np.zeros(layout.shape)
-    assert exchange_rows(grid.column_comm, layout.rows, local, 0, [0, 1], slice(0, 0)) == (0, 0)
-    assert exchange_rows(grid.column_comm, layout.rows, local, 0, [1, 5], slice(0, 4)) == (0, 0)
+    assert exchange_rows(grid.column_comm, layout.rows, local, 0, [0, 1], slice(0, 0), ArrayKernels()) == (0, 0)
+    assert exchange_rows(grid.column_comm, layout.rows, local, 0, [1, 5], slice(0, 4), ArrayKernels()) == (0, 0)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 ORDER = (
     ("errors", "lookup", "options", "config", "ledger", "timing"),
     ("formats", "precision", "bins"),
-    ("field", "kernels", "backends", "gemm", "gemm_probe"),
+    ("field", "kernels", "gemm", "backends", "gemm_probe"),
     ("parallel",),
     ("operators",),
     ("solvers.inner.base", "solvers", "solvers.inner"),

@@ -2,6 +2,7 @@
 
 from mpsolve.backends.base import Backend, Launch
 from mpsolve.field import Field
+from mpsolve.kernels.dense import DenseKernels
 
 
 class Mirrored(Backend):
@@ -57,3 +58,43 @@ class _Launch(Launch):
         for host, device in self.pairs:
             host.storage[...] = device.storage.get()
         return bins
+
+
+class MirroredKernels(DenseKernels):
+    """Copies every block to the device before a kernel of dense matrices and back after it."""
+
+    def __init__(self, kernels):
+        self.kernels = kernels
+
+    def mirrored(self, method, blocks, *arguments, **options):
+        held = [self.kernels.upload(block) for block in blocks]
+        result = getattr(self.kernels, method)(*arguments, *held, **options)
+        for block, copy in zip(blocks, held, strict=True):
+            block[...] = self.kernels.download(copy)
+        return result
+
+    def encode(self, target, source, format, scale):
+        copy = self.kernels.upload(target)
+        self.kernels.encode(copy, self.kernels.upload(source), format, scale)
+        target[...] = self.kernels.download(copy)
+
+    def largest(self, block):
+        return self.mirrored("largest", [block])
+
+    def eliminate(self, *blocks):
+        self.mirrored("eliminate", blocks)
+
+    def eliminate_columns(self, panel, first, last, pivots):
+        return self.kernels.host.eliminate_columns(panel, first, last, pivots)
+
+    def eliminate_column(self, panel, top, column, last, pivot_row):
+        self.kernels.host.eliminate_column(panel, top, column, last, pivot_row)
+
+    def add_product(self, sums, block, vectors):
+        self.kernels.add_product(sums, self.kernels.upload(block), vectors)
+
+    def add_transposed_product(self, sums, block, vectors):
+        self.kernels.add_transposed_product(sums, self.kernels.upload(block), vectors)
+
+    def substitute(self, block, vectors, *, upper, transposed):
+        self.kernels.substitute(self.kernels.upload(block), vectors, upper=upper, transposed=transposed)

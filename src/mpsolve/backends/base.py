@@ -1,5 +1,7 @@
 """The contract of a backend: it allocates fields and turns point functions into loops."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from math import prod
@@ -11,6 +13,7 @@ from mpsolve.bins import BINS
 from mpsolve.errors import ShapeError
 from mpsolve.field import Field
 from mpsolve.formats.base import Format
+from mpsolve.gemm.base import Gemm
 from mpsolve.kernels.dense import DenseKernels
 from mpsolve.kernels.sweep import MOST_STEPS
 from mpsolve.kernels.transfers.layout import Overlay, Weight
@@ -61,6 +64,32 @@ class Backend(ABC):
     @abstractmethod
     def dense(self) -> DenseKernels:
         """The kernels of dense matrices."""
+
+    @property
+    def host(self) -> Backend:
+        """The backend of this rank's processor; this one, if it is that."""
+        return self
+
+    def products(self, format: Format, wanted: str) -> Gemm | None:
+        """Return products of blocks where they lie; None if these are NumPy arrays, which any entry of ``gemm`` takes.
+
+        Parameters
+        ----------
+        format : Format
+            Of the operands.
+        wanted : str
+            The entry of ``gemm`` that was asked for, or ``"auto"``.
+
+        Raises
+        ------
+        BackendUnavailable
+            If that entry cannot multiply blocks where they lie.
+        """
+        return None
+
+    def free_bytes(self) -> int | None:
+        """Return the free memory of the device; None if arrays lie in the memory of the node."""
+        return None
 
     def run(self, kernel: Callable, calls: Sequence[tuple]) -> None:
         """Call a function once per tuple of arguments; a backend with threads does so side by side (local)."""

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mpsolve import lookup
 from mpsolve.backends.base import Backend, Input, Launch, check_box, check_sweep, empty_bins
 from mpsolve.bins import BINS
 from mpsolve.errors import BackendUnavailable
 from mpsolve.field import Field
 from mpsolve.formats.base import Format
+from mpsolve.gemm.base import Gemm
+from mpsolve.gemm.cublas import DeviceGemm
+from mpsolve.kernels.cuda.dense_kernels import DeviceKernels
 from mpsolve.kernels.cuda.devices.base import Device
+from mpsolve.kernels.cuda.devices.visible import device_of_this_rank
+from mpsolve.kernels.cuda.launching import launch_size
 from mpsolve.kernels.cuda.source import Kernel, compute_type, loop_kernel
 from mpsolve.kernels.dense import DenseKernels
 from mpsolve.kernels.source import VECTOR, KernelSpec
 from mpsolve.kernels.transfers.layout import Overlay, Weight
-
-#: Set to 1, a processor plays the card: slow, and made for tests. It needs g++.
-EMULATE = "MPSOLVE_EMULATED_DEVICE"
-#: Where launchers tell a rank its number on its node.
-LOCAL_RANKS = (
-    "MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK", "MV2_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID", "PALS_LOCAL_RANKID",
-    "FLUX_TASK_LOCAL_ID",
-)  # fmt: skip
-#: The most blocks of a launch along its axes (CUDA C++ Programming Guide, technical specifications).
-MOST_BLOCKS = (2**31 - 1, 65535, 65535)
 
 
 class CudaBackend(Backend):
@@ -47,16 +44,30 @@ class CudaBackend(Backend):
     def __init__(self, device: Device, threads: int) -> None:
         self.device, self.threads, self.device_name = device, threads, device.name
 
+    @cached_property
+    def host(self) -> Backend:
+        """The backend of this rank's processor, for panels with row exchanges."""
+        for name in ("cpu", "reference"):
+            with suppress(BackendUnavailable):
+                return lookup.find("backends", name).create(self.threads)
+        raise BackendUnavailable("no backend of the processor works")
+
     @property
     def dense(self) -> DenseKernels:
-        """Dense matrices have no kernels here.
+        """The kernels of dense matrices; see `Backend.dense`."""
+        return DeviceKernels(self.device, self.host.dense)
 
-        Raises
-        ------
-        BackendUnavailable
-            Always: they are solved by the backend cpu.
-        """
-        raise BackendUnavailable("dense systems are not solved on a GPU yet; take --backend cpu")
+    def products(self, format: Format, wanted: str) -> Gemm:
+        """Return the device's products; see `Backend.products`."""
+        if wanted not in ("auto", "cublas"):
+            raise BackendUnavailable(
+                f"gemm {wanted!r} multiplies arrays of the processor; with --backend cuda take solver.gemm = auto"
+            )
+        return DeviceGemm(format, self.threads, self.device)
+
+    def free_bytes(self) -> int:
+        """Return the free memory of the device."""
+        return self.device.free_bytes()
 
     def zeros(self, shape: tuple[int, ...], halo: int, format: Format) -> Field:
         """Allocate a field on the device; see `Backend.zeros`."""
@@ -211,21 +222,6 @@ class _Loop(Launch):
         return self.device.download(self.tables[0]) if self.dots else empty_bins(0)
 
 
-def launch_size(device: Device, lo: Sequence[int], hi: Sequence[int], sums: bool) -> tuple[tuple, tuple]:
-    """Return blocks and threads of a launch over a box, the last axis of the grid first.
-
-    Threads go over the cells in steps of the whole launch, so that any number of blocks will do: for sums, few.
-    """
-    sizes = [max(stop - start, 1) for start, stop in zip(reversed(lo), reversed(hi), strict=True)]
-    block = device.block[: len(sizes)]
-    grid = [min(-(-n // b), most) for n, b, most in zip(sizes, block, MOST_BLOCKS, strict=False)]
-    for axis in reversed(range(len(grid))):
-        others = int(np.prod(grid[:axis]))
-        if sums:
-            grid[axis] = max(1, min(grid[axis], device.most_blocks // max(others, 1)))
-    return tuple(grid), tuple(block)
-
-
 class _Sweep(Launch):
     """Explicit steps: between them the state lies in the target and in a field of the launch's own."""
 
@@ -254,12 +250,6 @@ class _Sweep(Launch):
         return empty_bins(0)
 
 
-def local_rank() -> int:
-    """Return this process's number among those of its node, as the launcher tells it; 0 if it does not."""
-    found = [os.environ[name] for name in LOCAL_RANKS if os.environ.get(name, "").isdigit()]
-    return int(found[0]) if found else 0
-
-
 def create(threads: int = 1) -> Backend:
     """Return the backend on the device of this rank: its number on the node, modulo the devices that are visible.
 
@@ -268,10 +258,4 @@ def create(threads: int = 1) -> Backend:
     BackendUnavailable
         If there is no CuPy, driver or device that works; the message says which, and what to install.
     """
-    if os.environ.get(EMULATE) == "1":
-        from mpsolve.kernels.cuda.devices.emulated import Emulated
-
-        return CudaBackend(Emulated(local_rank()), threads)
-    from mpsolve.kernels.cuda.devices.card import Card, visible_devices
-
-    return CudaBackend(Card(local_rank() % visible_devices()), threads)
+    return CudaBackend(device_of_this_rank(), threads)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -12,19 +13,21 @@ from numpy.typing import NDArray
 
 from mpsolve import gemm_probe
 from mpsolve.backends.base import Backend
-from mpsolve.driver.dense_options import GridOptions
+from mpsolve.driver.dense_options import MxpAppOptions, SolveAppOptions
 from mpsolve.driver.options import Variant
 from mpsolve.driver.outcome import Reference, Tally, rounding_error
 from mpsolve.driver.progress import Progress
+from mpsolve.driver.setup import choose_backend
 from mpsolve.energy.base import Reading
 from mpsolve.energy.window import Window, all_meters
+from mpsolve.errors import ShapeError
 from mpsolve.ledger import Ledger
 from mpsolve.models.matrices.base import FormulaMatrix, Matrix
 from mpsolve.operators.dense import DenseOperator
 from mpsolve.parallel.alone import Alone
 from mpsolve.parallel.block_cyclic import BlockCyclic, ProcessGrid
-from mpsolve.parallel.launch import agree, threads_per_rank
-from mpsolve.parallel.memory import PeakMemory, total_growth
+from mpsolve.parallel.launch import agree
+from mpsolve.parallel.memory import GIBIBYTE, PeakMemory, check_memory, total_growth
 from mpsolve.parallel.replicated import total_everywhere
 from mpsolve.precision import get_format, preset
 from mpsolve.records.fields import write_fields
@@ -32,7 +35,7 @@ from mpsolve.records.run import RunRecord
 from mpsolve.solvers.base import Refinement, Result
 from mpsolve.solvers.dense.options import DenseOptions
 from mpsolve.solvers.dense.refinement import DenseSolver
-from mpsolve.solvers.dense.sizing import choose_block
+from mpsolve.solvers.dense.sizing import bytes_needed, choose_block
 
 if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm
@@ -108,26 +111,57 @@ class Prepared:
     notes: dict[str, Any] = field(default_factory=dict)
 
 
-def deal_out(comm: Intracomm, n: int, chosen: GridOptions, format_name: str, threads: int, gemm: str) -> BlockCyclic:
-    """Arrange the ranks and choose a block size, the same on all of them (collective).
+def deal_out(comm: Intracomm, n: int, options: MxpAppOptions | SolveAppOptions, *, stored: bool) -> BlockCyclic:
+    """Arrange the ranks, choose a block size, the same on all of them, and see that the memory suffices (collective).
+
+    Parameters
+    ----------
+    comm : mpi4py.MPI.Intracomm
+        The ranks.
+    n : int
+        Size of the matrix.
+    options : MxpAppOptions or SolveAppOptions
+        Grid, precision, products, backend.
+    stored : bool
+        Whether the FP64 matrix is kept.
 
     Raises
     ------
     ShapeError
-        If the grid that was asked for does not match the ranks.
+        If the grid that was asked for does not match the ranks, or the memory does not suffice.
     """
+    chosen, run = options.grid, options.run
     grid = ProcessGrid.create(comm, chosen.rows, chosen.columns)
-    threads = threads or threads_per_rank(comm)
-    parts = max(grid.rows, grid.columns)
-    block = chosen.block or agree(comm, lambda: _measured_block(n, parts, format_name, threads, gemm))
-    return BlockCyclic.create(grid, (n, n), min(block, n))
+    backend = choose_backend(comm, run.backend, run.threads, options.backends)
+    parts, inner = max(grid.rows, grid.columns), options.precision.inner
+    name = "bf16" if inner == "auto" else inner
+    block = chosen.block or agree(comm, lambda: _measured_block(n, parts, name, backend, options.solver.gemm))
+    layout = BlockCyclic.create(grid, (n, n), min(block, n))
+    formats = ("fp64",) if inner == "auto" else options.precision.rungs()[:1]
+    free = backend.free_bytes()
+    on_node = bytes_needed(layout, formats, stored=stored) if free is None else 8 * math.prod(layout.shape) * stored
+    check_memory(comm, on_node, f"a system of n = {n}")
+    if free is not None:
+        _check_device(comm, bytes_needed(layout, formats, stored=False), free, n, backend.device_name)
+    return layout
 
 
-def _measured_block(n: int, parts: int, format_name: str, threads: int, gemm: str) -> int:
-    name = "bf16" if format_name == "auto" else format_name
-    update = gemm_probe.choose(name, threads, gemm)
-    panels = gemm_probe.choose(preset(name).accumulate, threads)
+def _measured_block(n: int, parts: int, name: str, backend: Backend, gemm: str) -> int:
+    update, panels = (
+        backend.products(get_format(wanted), one) or gemm_probe.choose(wanted, backend.threads, one)
+        for wanted, one in ((name, gemm), (preset(name).accumulate, "auto"))
+    )
     return choose_block(n, parts, lambda inner: gemm_probe.rate(update, inner), gemm_probe.rate(panels))
+
+
+def _check_device(comm: Intracomm, needed: int, free: int, n: int, device: str) -> None:
+    """Refuse factors that do not fit the device of some rank (collective)."""
+    for rank, (wanted, has) in enumerate(comm.allgather((needed, free))):
+        if wanted > has:
+            raise ShapeError(
+                f"n = {n} needs {wanted / GIBIBYTE:.3g} GiB on the {device} of rank {rank}, which has "
+                f"{has / GIBIBYTE:.3g} GiB free; n = {int(n * (has / wanted) ** 0.5)} fits, or take more devices"
+            )
 
 
 def share_of(comm: Intracomm, n: int) -> slice:
@@ -173,7 +207,9 @@ def prepare(
 
 def _fill_a_little(operator: DenseOperator, solver: DenseSolver) -> None:
     """Compile what computes entries in the type of the factors."""
-    if operator.entries is not None:
+    if operator.held is not None:
+        solver.factory.convert()
+    elif operator.entries is not None:
         few = slice(0, min(operator.n, WARM_BLOCK))
         for storage in dict.fromkeys(get_format(name).compute for name in solver.options.ladder):
             operator.entries.fill(few, few, np.empty((few.stop, few.stop), storage))

@@ -110,8 +110,8 @@ class _DenseApp:
 
     @property
     def backends(self) -> tuple[str, ...]:
-        """Backends that ``auto`` tries, the fastest first; a GPU has no kernels of dense matrices yet."""
-        return ("cpu", "reference")
+        """Backends that ``auto`` tries, the fastest first; most products take arrays of the processor."""
+        return (*(("cuda",) if self.solver.gemm in ("auto", "cublas") else ()), "cpu", "reference")
 
     @property
     def is_fp64(self) -> bool:

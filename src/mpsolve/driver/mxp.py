@@ -14,11 +14,9 @@ from mpsolve.driver.mxp_text import report
 from mpsolve.driver.options import Variant
 from mpsolve.driver.outcome import Outcome, Reference, Tally
 from mpsolve.energy.base import Reading
-from mpsolve.parallel.memory import check_memory
 from mpsolve.parallel.replicated import total_everywhere
 from mpsolve.precision import get_format
 from mpsolve.records.run import RunRecord
-from mpsolve.solvers.dense.sizing import bytes_needed
 
 if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm
@@ -47,8 +45,7 @@ def build(comm: Intracomm, options: MxpAppOptions) -> DenseModel:
         If the process grid does not match, or the memory does not suffice.
     """
     chosen, n = options.mxp, options.mxp.n
-    layout = dense.deal_out(comm, n, options.grid, options.precision.inner, options.run.threads, options.solver.gemm)
-    check_memory(comm, bytes_needed(layout, options.precision.rungs()[:1], stored=False), f"a system of n = {n}")
+    layout = dense.deal_out(comm, n, options, stored=False)
     matrix = lookup.find("models.matrices", chosen.problem).create(n, chosen.condition, chosen.seed)
     matrix.prepare(dense.share_of(comm, n), lambda part: total_everywhere(comm, part))
     return DenseModel(layout, matrix, None, dense.right_hand_side(comm, matrix), stored=False)

@@ -24,13 +24,11 @@ from mpsolve.models.matrix_files.base import reader_of, suffixes
 from mpsolve.operators.dense import DenseOperator
 from mpsolve.parallel.block_cyclic import BlockCyclic
 from mpsolve.parallel.launch import agree
-from mpsolve.parallel.memory import check_memory
 from mpsolve.parallel.replicated import total_everywhere
 from mpsolve.precision import ladder_from
 from mpsolve.records.run import RunRecord
 from mpsolve.solvers.dense.options import DenseOptions
 from mpsolve.solvers.dense.prediction import measured_rate, predict
-from mpsolve.solvers.dense.sizing import bytes_needed
 
 if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm
@@ -48,9 +46,7 @@ def build(comm: Intracomm, options: SolveAppOptions) -> DenseModel:
     """
     chosen = options.system
     n, shared = agree(comm, lambda: _look(chosen))
-    layout = dense.deal_out(comm, n, options.grid, options.precision.inner, options.run.threads, options.solver.gemm)
-    rungs = ("fp64",) if options.precision.inner == "auto" else options.precision.rungs()[:1]
-    check_memory(comm, bytes_needed(layout, rungs, stored=True), f"a system of n = {n}")
+    layout = dense.deal_out(comm, n, options, stored=True)
     matrix, local = _matrix(comm, layout, chosen, shared)
     b = _right_hand_sides(comm, chosen, n)
     if b is None:

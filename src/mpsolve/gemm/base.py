@@ -30,10 +30,13 @@ class Gemm(ABC):
         Cores that a product may use.
     copies : bool
         Whether prepared operands are copies, so that a product may overwrite what they were made from.
+    side : int
+        Of a square that keeps all arithmetic units busy: what a measurement updates.
     """
 
     name: str
     copies: bool = False
+    side: int = 1536
 
     def __init__(self, format: Format, threads: int) -> None:
         self.format, self.threads = format, threads
@@ -42,6 +45,13 @@ class Gemm(ABC):
     def result(self) -> np.dtype[Any]:
         """Type of the sums: float64 for fp64, float32 for every other format."""
         return self.format.compute
+
+    def held(self, values: NDArray[Any]) -> Any:
+        """Return a matrix where products need no copy of it: the array itself, or a copy on a device."""
+        return values
+
+    def finish(self) -> None:  # noqa: B027 - on the processor a product is done when it returns
+        """Wait until all products are done."""
 
     @abstractmethod
     def left(self, values: NDArray[Any]) -> Any:

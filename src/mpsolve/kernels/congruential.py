@@ -4,6 +4,7 @@ The generator is ``s <- MULTIPLIER s + 1`` modulo 2^64. A jump is again such a m
 is ``factor[j] * start[i] + shift[j]``: one multiplication for each entry, and no entry waits for another.
 """
 
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -12,6 +13,26 @@ from numpy.typing import NDArray
 #: Of the generator of HPL-MxP (Knuth, The Art of Computer Programming, volume 2, MMIX); the increment is 1.
 MULTIPLIER = 6364136223846793005
 WORD = 1 << 64
+
+
+@dataclass(frozen=True, eq=False)
+class Congruential:
+    """The entries of a square matrix: entry (i, j) is the number of state ``factors[j] * starts[i] + shifts[j]``.
+
+    Attributes
+    ----------
+    starts, factors, shifts : ndarray of uint64, shape (n,)
+        The states of all rows in column 0, and what carries them to each column.
+    replaced, diagonal : ndarray of float64, shape (n,), or None
+        The numbers that would be on the diagonal, and the entries that are there instead; None if the numbers are.
+    """
+
+    starts: NDArray[np.uint64]
+    factors: NDArray[np.uint64]
+    shifts: NDArray[np.uint64]
+    replaced: NDArray[np.float64] | None = None
+    diagonal: NDArray[np.float64] | None = None
+
 
 _HEAD = """from numba import njit, types
 import numpy as np

@@ -128,6 +128,8 @@ class DenseOperator:
     ----------
     sizes : Sizes
         Magnitudes of A.
+    held : HeldMatrix or None
+        This rank's part on the device, if the backend has one and it can hold or compute it.
     """
 
     def __init__(
@@ -145,6 +147,8 @@ class DenseOperator:
         self._complete = local is not None
         self.stored = np.empty(layout.shape) if local is None and store else local
         self.sizes = self._measure()
+        given = self.stored if self.stored is not None else getattr(entries, "congruential", None)
+        self.held = backend.dense.hold(layout.rows.indices(), layout.columns.indices(), given)
 
     def _measure(self) -> Sizes:
         """Look at every entry once, and store it if asked to (collective)."""
@@ -239,18 +243,36 @@ class DenseOperator:
         return self.entries.block(rows, columns)
 
     def copy_to(self, out: NDArray[Any], scaling: Scaling | None) -> None:
-        """Write this rank's part of the scaled matrix to an FP32 or FP64 array of the local shape (local)."""
+        """Write this rank's part of the scaled matrix to an FP32 or FP64 block of the local shape (local)."""
+        kernels = self.backend.dense
+        if self.held is not None:
+            rows, columns = self.layout.rows.indices(), self.layout.columns.indices()
+            factors = (None, None) if scaling is None else (scaling.rows[rows], scaling.columns[columns])
+            self.held.copy_to(out, *factors)
+        elif kernels.on_host:
+            self._copy_pieces(out, scaling)
+        else:
+            self._upload_pieces(out, scaling)
 
+    def _upload_pieces(self, out: Any, scaling: Scaling | None) -> None:
+        """Compute on the host, block by block, and send the device what it is to hold."""
+        for (rows, columns), (here, local) in self.layout.tiles(self.layout.rows.block):
+            with np.errstate(over="ignore", under="ignore"):
+                values = self._scaled(rows, columns, here, local, scaling).astype(out.dtype)
+            self.backend.dense.write(out[here, local], values)
+
+    def _scaled(self, rows: slice, columns: slice, here: slice, local: slice, scaling: Scaling | None) -> NDArray:
+        block = self._block(rows, columns, here, local)
+        return block if scaling is None else block * scaling.rows[rows, None] * scaling.columns[columns]
+
+    def _copy_pieces(self, out: NDArray[Any], scaling: Scaling | None) -> None:
         def some(pieces: list) -> None:
             for (rows, columns), (here, local) in pieces:
                 if scaling is None and self.stored is None and self.entries is not None:
                     self.entries.fill(rows, columns, out[here, local])
                     continue
-                block = self._block(rows, columns, here, local)
-                if scaling is not None:
-                    block = block * scaling.rows[rows, None] * scaling.columns[columns]
                 with np.errstate(over="ignore", under="ignore"):
-                    out[here, local] = block
+                    out[here, local] = self._scaled(rows, columns, here, local, scaling)
 
         self._share(some)
 
@@ -267,7 +289,9 @@ class DenseOperator:
             Under which the work is counted.
         """
         sums = np.zeros_like(x)
-        if self.stored is None:
+        if self.held is not None:
+            self._product_of_held(sums, x, transposed)
+        elif self.stored is None:
             self._product_of_entries(sums, x, transposed)
         else:
             self._product_of_stored(sums, x, transposed)
@@ -275,11 +299,20 @@ class DenseOperator:
         self.ledger.add(phase, "fp64", flops=2 * rows * columns * len(x), bytes=8 * rows * columns)
         return total_everywhere(self.comm, sums, self.ledger, phase)
 
+    def _product_of_held(self, sums: NDArray, x: NDArray, transposed: bool) -> None:
+        assert self.held is not None
+        into, out_of = self._sides(transposed)
+        sums[:, into] = self.held.product(np.ascontiguousarray(x[:, out_of]), transposed=transposed)
+
+    def _sides(self, transposed: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the global indices of a product and of what is multiplied."""
+        rows, columns = self.layout.rows.indices(), self.layout.columns.indices()
+        return (columns, rows) if transposed else (rows, columns)
+
     def _product_of_stored(self, sums: NDArray, x: NDArray, transposed: bool) -> None:
         assert self.stored is not None
         kernels = self.backend.dense
-        into, out_of = self.layout.rows.indices(), self.layout.columns.indices()
-        into, out_of = (out_of, into) if transposed else (into, out_of)
+        into, out_of = self._sides(transposed)
         part, given = np.zeros((len(x), len(into))), np.ascontiguousarray(x[:, out_of])
         (kernels.add_transposed_product if transposed else kernels.add_product)(part, self.stored, given)
         sums[:, into] = part

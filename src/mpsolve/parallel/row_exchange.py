@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mpsolve.kernels.dense import DenseKernels
 from mpsolve.parallel.block_cyclic import Axis
 from mpsolve.parallel.cartesian import as_bytes
 from mpsolve.parallel.waiting import complete
@@ -52,7 +53,13 @@ def permute(values: NDArray, first: int, pivots: Sequence[int] | NDArray) -> Non
 
 
 def exchange_rows(
-    comm: Intracomm, rows: Axis, local: NDArray, first: int, pivots: Sequence[int] | NDArray, spared: slice
+    comm: Intracomm,
+    rows: Axis,
+    local: Any,
+    first: int,
+    pivots: Sequence[int] | NDArray,
+    spared: slice,
+    kernels: DenseKernels,
 ) -> tuple[int, int]:
     """Exchange rows of a distributed matrix in place (collective over the ranks of a grid column).
 
@@ -62,12 +69,14 @@ def exchange_rows(
         The ranks of the column, ordered by grid row.
     rows : Axis
         How rows are dealt out.
-    local : ndarray
-        This rank's part.
+    local : block
+        This rank's part, where the kernels have it.
     first, pivots
         As for `net_exchange`.
     spared : slice
         Local columns that are left alone: those of the panel, whose rows were exchanged when it was factored.
+    kernels : DenseKernels
+        Take rows and put them back.
 
     Returns
     -------
@@ -80,12 +89,14 @@ def exchange_rows(
         return 0, 0
     if comm.size == 1:
         for side in sides:
-            side[targets] = side[sources]
+            kernels.put(side, targets, kernels.take(side, sources))
         return 0, 0
-    return _exchange_between(comm, rows, sides, targets, sources)
+    return _exchange_between(comm, rows, sides, targets, sources, kernels)
 
 
-def _exchange_between(comm, rows: Axis, sides: list[NDArray], targets: NDArray, sources: NDArray) -> tuple[int, int]:
+def _exchange_between(
+    comm, rows: Axis, sides: list, targets: NDArray, sources: NDArray, kernels: DenseKernels
+) -> tuple[int, int]:
     owner_of_target, owner_of_source = (index // rows.block % rows.parts for index in (targets, sources))
     here = np.array([rows.local(int(index)) for index in targets], np.int64)
     there = np.array([rows.local(int(index)) for index in sources], np.int64)
@@ -93,7 +104,7 @@ def _exchange_between(comm, rows: Axis, sides: list[NDArray], targets: NDArray, 
     for rank in range(comm.size):
         leaves = (owner_of_source == comm.rank) & (owner_of_target == rank)
         if leaves.any():
-            outgoing[rank] = np.concatenate([side[there[leaves]] for side in sides], axis=1)
+            outgoing[rank] = _taken(kernels, sides, there[leaves])
         comes = (owner_of_target == comm.rank) & (owner_of_source == rank)
         if comes.any():
             incoming[rank] = here[comes]
@@ -107,6 +118,11 @@ def _exchange_between(comm, rows: Axis, sides: list[NDArray], targets: NDArray, 
         block = buffers[rank] if rank in buffers else outgoing[rank]
         start = 0
         for side in sides:
-            side[at] = block[:, start : start + side.shape[1]]
+            kernels.put(side, at, kernels.upload(block[:, start : start + side.shape[1]]))
             start += side.shape[1]
     return len(sent), sum(block.nbytes for block in sent.values())
+
+
+def _taken(kernels: DenseKernels, sides: list, rows: NDArray) -> NDArray:
+    """Return some rows of both sides beside each other, for a message."""
+    return np.concatenate([kernels.download(kernels.take(side, rows)) for side in sides], axis=1)

@@ -217,7 +217,7 @@ def _text(value: str) -> str:
 def _power(cores: int) -> tuple[float | None, str]:
     """Return the power during FP64 products with its meter, or None with the reason."""
     gemm = gemm_probe.choose("fp64", cores)
-    side = gemm_probe.SIDE
+    side = gemm.side
     left, c = np.ones((side, side)), np.zeros((side, side))
     meters = [meter for meter in all_meters() if meter.available()]
     if not meters:

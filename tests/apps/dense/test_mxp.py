@@ -2,6 +2,7 @@
 
 import json
 
+import emulation
 import pytest
 
 FORMATS = ("fp64", "fp32", "bf16", "fp16", "fp8_e4m3")
@@ -130,3 +131,23 @@ def test_steps_hold_the_refinements(run_apps, tmp_path):
     rows = [json.loads(line) for line in (tmp_path / "run" / "steps.jsonl").read_text().splitlines()]
     errors = [row["residual"] for row in rows if row["kind"] == "refinement"]
     assert len(errors) >= 2 and errors[0] == 1.0 and errors[-1] < 1e-12 and rows[-1]["status"] == "converged"
+
+
+def test_the_device_that_a_processor_plays_gives_valid_results_on_a_grid(mpirun, surroundings, record_of, tmp_path):
+    emulation.device()
+    words = ("--n", "150", "--block", "16", "--sweep", "fp64,fp16,fp8_e4m3", "--backend", "cuda")
+    command = ("-m", "mpsolve.apps.mxp", *words, "--out", str(tmp_path))
+    process = mpirun(4, *command, environment=surroundings | {"MPSOLVE_EMULATED_DEVICE": "1"}, timeout=110)
+    assert process.returncode == 0, process.stderr
+    for name in ("fp64", "fp16", "fp8_e4m3"):
+        results = record_of(tmp_path / name)["results"]
+        assert results["valid"] and results["converged"] and not results["escalations"]
+        assert results["device"] == "emulated device"
+
+
+def test_a_matrix_that_does_not_fit_the_device_is_refused_with_what_would(mpirun, surroundings):
+    emulation.device()
+    words = ("-m", "mpsolve.apps.mxp", "--n", "20000", "--block", "256", "--backend", "cuda")
+    process = mpirun(1, *words, environment=surroundings | {"MPSOLVE_EMULATED_DEVICE": "1"}, timeout=60)
+    assert process.returncode == 2
+    assert "on the emulated device of rank 0" in process.stderr and "fits, or take more devices" in process.stderr

@@ -4,7 +4,10 @@ import nvrtc
 import pytest
 
 from mpsolve import lookup
+from mpsolve.gemm.cublas import AS_FP16
+from mpsolve.kernels.cuda import dense
 from mpsolve.kernels.cuda.devices.card import HEADER
+from mpsolve.kernels.cuda.recoding import recode_kernel
 from mpsolve.kernels.cuda.rows import sweep_kernel, tridiagonal_kernel
 from mpsolve.kernels.cuda.source import loop_kernel
 from mpsolve.kernels.cuda.transfers import prolongation_kernel, restriction_kernel
@@ -90,3 +93,22 @@ def test_shallow_water_and_flexible_gmres(compiles, name):
     corners = (*state, *(VECTOR,) * 5, wide)
     compiles(loop_kernel(KernelSpec(shallow_water.potential_vorticity, 2, corners, (format,), 6)))
     compiles(loop_kernel(KernelSpec(orthogonalise, 2, (format,) * 3, (format,), 1, ((0, 3),))))
+
+
+@pytest.mark.parametrize("compute", ["float32", "float64"])
+def test_the_kernels_of_dense_matrices(compiles, compute):
+    names = ["fp64"] if compute == "float64" else [name for name in FORMATS if name != "fp64"]
+    kernels = [dense.encode_kernel(get_format(name), compute) for name in names]
+    kernels += [dense.largest_kernel(compute), dense.eliminate_kernel(compute), dense.substitute_kernel(compute)]
+    for source in ("stored", "generated"):
+        kernels += [dense.copy_kernel(source, compute)]
+        kernels += [dense.product_kernel(source, compute, transposed=transposed) for transposed in (False, True)]
+    for direction in ("take", "put"):
+        kernels += [dense.rows_kernel(direction, compute), dense.entries_kernel(direction, compute)]
+    for kernel in kernels:
+        compiles(kernel)
+
+
+@pytest.mark.parametrize("name", AS_FP16)
+def test_the_operands_of_products(compiles, name):
+    compiles(recode_kernel(get_format(name), FP16))

@@ -1,5 +1,6 @@
 """Dense systems for the tests of their solvers."""
 
+import emulation
 import numpy as np
 import pytest
 
@@ -13,8 +14,10 @@ from mpsolve.parallel.block_cyclic import BlockCyclic, ProcessGrid
 GRIDS = ((0, 0), (1, 0), (0, 1))
 
 
-@pytest.fixture(params=["reference", "cpu"])
+@pytest.fixture(params=["reference", "cpu", "cuda"])
 def backend(request):
+    if request.param == "cuda":
+        return emulation.backend()
     if request.param == "cpu":
         pytest.importorskip("numba")
     return lookup.find("backends", request.param).create(1)

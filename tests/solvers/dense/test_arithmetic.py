@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
+from mpsolve.errors import BackendUnavailable
 from mpsolve.parallel.alone import Alone
 from mpsolve.precision import get_format
-from mpsolve.solvers.dense import arithmetic
 from mpsolve.solvers.dense.arithmetic import Arithmetic
 
 
 @pytest.fixture
 def computing(backend, monkeypatch):
-    monkeypatch.setattr(arithmetic, "SMALLEST", 8)
+    monkeypatch.setattr(type(backend.dense), "smallest_triangle", 8)
     return lambda name, gemm="auto": Arithmetic(Alone(), backend, get_format(name), gemm)
 
 
@@ -23,10 +23,11 @@ def test_triangular_products_are_products(computing, name, n):
     wide, tall = rng.standard_normal((n, 30)), rng.standard_normal((30, n))
     lower, upper, wide, tall = (part.astype(chosen.storage) for part in (lower, upper, wide, tall))
     unit = np.finfo(chosen.storage).eps
-    row, panel = wide.copy(), tall.copy()
-    chosen.multiply_lower(lower, row)
+    held = [chosen.kernels.upload(part.copy()) for part in (lower, upper, wide, tall)]
+    chosen.multiply_lower(held[0], held[2])
+    chosen.multiply_upper(held[3], held[1])
+    row, panel = (chosen.kernels.download(part) for part in held[2:])
     assert np.all(np.abs(row - lower.astype(float) @ wide) <= (n + 2) * unit * (np.abs(lower) @ np.abs(wide)) + unit)
-    chosen.multiply_upper(panel, upper)
     assert np.all(np.abs(panel - tall.astype(float) @ upper) <= (n + 2) * unit * (np.abs(tall) @ np.abs(upper)) + unit)
 
 
@@ -49,7 +50,11 @@ def test_what_cannot_be_scaled_is_left(computing, largest):
     assert computing("fp16").scale(largest) == 1.0
 
 
-def test_emulation_can_be_asked_for(computing):
+def test_emulation_can_be_asked_for(computing, backend):
+    if backend.name == "cuda":
+        with pytest.raises(BackendUnavailable, match="with --backend cuda take solver.gemm = auto"):
+            computing("bf16", "emulated")
+        return
     chosen = computing("bf16", "emulated")
     assert chosen.update.name == chosen.panels.name == "emulated"
 

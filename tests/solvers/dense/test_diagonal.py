@@ -3,10 +3,14 @@
 import numpy as np
 import pytest
 
+from mpsolve.kernels.dense import DenseKernels
 from mpsolve.parallel.alone import Alone
 from mpsolve.precision import get_format
 from mpsolve.solvers.dense.arithmetic import Arithmetic
-from mpsolve.solvers.dense.diagonal import LEAF, eliminate, invert_lower
+from mpsolve.solvers.dense.diagonal import eliminate, invert_lower
+
+#: Of the kernels of the processor; those of a device take half as much.
+LEAF = DenseKernels.leaf
 
 
 @pytest.fixture
@@ -17,8 +21,9 @@ def arithmetic(backend):
 @pytest.mark.parametrize("n", [1, 2, LEAF - 1, LEAF, LEAF + 1, 3 * LEAF + 5])
 def test_factors_and_inverses_are_those_of_the_block(arithmetic, random_matrix, n):
     wanted = random_matrix(n, dominant=True) + np.eye(n)
-    block = wanted.copy()
-    inverse_lower, inverse_upper = eliminate(arithmetic, block)
+    held = arithmetic.kernels.upload(wanted.copy())
+    inverses = eliminate(arithmetic, held)
+    block, inverse_lower, inverse_upper = map(arithmetic.kernels.download, (held, *inverses))
     lower, upper = np.tril(block, -1) + np.eye(n), np.triu(block)
     size = np.abs(lower) @ np.abs(upper)
     assert np.all(np.abs(lower @ upper - wanted) <= 4 * n * 2.0**-53 * size)
@@ -31,12 +36,12 @@ def test_factors_and_inverses_are_those_of_the_block(arithmetic, random_matrix, 
 def test_only_the_lower_triangle_is_inverted(arithmetic, n):
     block = np.random.default_rng(0).uniform(-1, 1, (n, n)) / n
     lower = np.tril(block, -1) + np.eye(n)
-    inverse = invert_lower(arithmetic, block)
+    inverse = invert_lower(arithmetic.on_host, block)
     assert np.all(np.abs(inverse @ lower - np.eye(n)) <= 8 * n * 2.0**-53 * (np.abs(inverse) @ np.abs(lower)))
     assert np.array_equal(np.triu(inverse, 1), np.zeros((n, n)))
 
 
 def test_a_zero_pivot_leaves_numbers_that_are_not_finite(arithmetic):
-    block = np.ones((LEAF + 4, LEAF + 4))
+    block = arithmetic.kernels.upload(np.ones((LEAF + 4, LEAF + 4)))
     eliminate(arithmetic, block)
-    assert not np.isfinite(block).all()
+    assert not np.isfinite(arithmetic.kernels.download(block)).all()

@@ -20,12 +20,12 @@ PIVOTED = [(61, 8, name) for name in ("fp64", "fp16")] + [(*size, "fp32") for si
 def factored(deal, grid, backend, array, block, name, *, pivoting=False, limit=np.inf):
     """Return the factors on every rank, whole: L, U, the order of the rows, and what the run returned."""
     operator = deal(grid, backend, array, block)
-    arithmetic = Arithmetic(grid.comm, backend, get_format(name), "emulated")
-    local = np.empty(operator.layout.shape, arithmetic.storage)
+    arithmetic = Arithmetic(grid.comm, backend, get_format(name), "auto" if backend.name == "cuda" else "emulated")
+    local = backend.dense.empty(operator.layout.shape, arithmetic.storage)
     operator.copy_to(local, None)
     options, ledger = FactorOptions(pivoting, limit), Ledger()
     run = Factorisation(operator.layout, local, operator.sizes.largest, arithmetic, options, ledger).run()
-    whole = operator.layout.gather(run.local)
+    whole = operator.layout.gather(backend.dense.download(run.local))
     whole = np.asarray(grid.comm.bcast(whole), np.float64)
     order = np.arange(len(array)) if run.order is None else run.order
     return np.tril(whole, -1) + np.eye(len(array)), np.triu(whole), order, run

@@ -14,8 +14,8 @@ pytestmark = pytest.mark.ranks
 
 def solver(deal, grid, backend, array, block, *, pivoting):
     operator = deal(grid, backend, array, block)
-    arithmetic = Arithmetic(grid.comm, backend, get_format("fp64"), "emulated")
-    local = operator.stored.copy()
+    arithmetic = Arithmetic(grid.comm, backend, get_format("fp64"), "auto" if backend.name == "cuda" else "emulated")
+    local = backend.dense.upload(operator.stored.copy())
     options = FactorOptions(pivoting)
     factors = Factorisation(operator.layout, local, operator.sizes.largest, arithmetic, options, Ledger()).run()
     return FactorSolver(factors, backend.dense, Ledger())

@@ -29,7 +29,17 @@ DEVICE void add_to(integer *place, integer value) { *place += value; }
 DEVICE int over_warp_greatest(int value) { return value; }
 DEVICE integer over_warp_sum(integer value) { return value; }
 DEVICE bool first_of_warp() { return true; }
+DEVICE wide over_warp_largest(wide value) { return value; }
+DEVICE void raise_to(wide *place, wide value) { if (*place < value) *place = value; }
+DEVICE double over_row_sum(double value) { return value; }
+// A block of one thread plays all threads of a block between two meetings.
+#define SHARED static
+#define EACH(t) for (int t = 0; t < THREADS; t++)
+#define MEET
 #else
+#define SHARED __shared__
+#define EACH(t) if (int t = threadIdx.x; true)
+#define MEET __syncthreads();
 DEVICE float float_of(word bits) { return __uint_as_float(bits); }
 DEVICE word bits_of(float x) { return __float_as_uint(x); }
 DEVICE wide bits_of(double x) { return (wide)__double_as_longlong(x); }
@@ -52,6 +62,19 @@ DEVICE int over_warp_greatest(int value) {
 }
 DEVICE integer over_warp_sum(integer value) {
     for (int lane = LANES / 2; lane > 0; lane /= 2) value += SHUFFLE(value, lane);
+    return value;
+}
+DEVICE wide over_warp_largest(wide value) {
+    for (int lane = LANES / 2; lane > 0; lane /= 2) {
+        wide other = SHUFFLE(value, lane);
+        value = other > value ? other : value;
+    }
+    return value;
+}
+DEVICE void raise_to(wide *place, wide value) { atomicMax(place, value); }
+// The sum over the threads of a block's row, which are at most a warp, in an order that is always the same.
+DEVICE double over_row_sum(double value) {
+    for (int lane = blockDim.x / 2; lane > 0; lane /= 2) value += SHUFFLE(value, lane);
     return value;
 }
 DEVICE bool first_of_warp() {

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpsolve.errors import ConfigError, FormatError, ShapeError
+from mpsolve.kernels.congruential import Congruential
 
 #: Takes row indices of shape (m, 1) and column indices of shape (1, k), and returns the (m, k) entries.
 Formula = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[Any]]
@@ -31,6 +32,11 @@ class Matrix(ABC):
 
     n: int
     stable_without_pivoting: bool = False
+
+    @property
+    def congruential(self) -> Congruential | None:
+        """How a device computes the entries without the host; None if only the host can."""
+        return None
 
     @abstractmethod
     def block(self, rows: slice, columns: slice) -> NDArray[np.float64]:

@@ -1,11 +1,13 @@
 """The matrix of the HPL-MxP benchmark: uniform random numbers, and a diagonal as large as the rest of its row."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mpsolve.kernels.congruential import Congruential
 from mpsolve.models.matrices.base import Matrix
 from mpsolve.models.matrices.random_uniform import RandomUniform, sequence
 
@@ -41,6 +43,11 @@ class HplMxp(Matrix):
         if self._diagonal is None:
             self._diagonal = self._sums_of_others(slice(0, self.n))
         return self._diagonal
+
+    @property
+    def congruential(self) -> Congruential:
+        """The random numbers, and the diagonal instead of those there."""
+        return replace(self.random.congruential, replaced=self.random.diagonal, diagonal=self.diagonal)
 
     def prepare(self, share: slice, combine: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> None:
         """Sum up this rank's share of the rows; see `Matrix.prepare`."""

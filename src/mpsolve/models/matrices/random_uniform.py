@@ -40,6 +40,11 @@ class RandomUniform(Matrix):
         self.n, self.state = n, state
         self._compiled = find_spec("numba") is not None
 
+    @property
+    def congruential(self) -> congruential.Congruential:
+        """The jumps to each row and column."""
+        return congruential.Congruential(self._starts, *self._jumps)
+
     def block(self, rows: slice, columns: slice) -> NDArray[np.float64]:
         """Return a block; see `Matrix.block`."""
         out = np.empty((rows.stop - rows.start, columns.stop - columns.start))

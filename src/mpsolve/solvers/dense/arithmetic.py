@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mpsolve import gemm_probe
 from mpsolve.backends.base import Backend
 from mpsolve.formats.base import Format
 from mpsolve.gemm.base import Gemm
 from mpsolve.kernels.dense import DenseKernels
+from mpsolve.parallel.replicated import broadcast
 from mpsolve.precision import get_format
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 #: Formats with fewer exponent bits than FP32 are scaled panel by panel, so that their range is used.
 FULL_RANGE_BITS = 8
-#: Triangles are halved down to this size: smaller products are slower by more than they save.
-SMALLEST = 128
 
 
 class Arithmetic:
@@ -50,15 +49,17 @@ class Arithmetic:
     """
 
     def __init__(self, comm: Intracomm, backend: Backend, format: Format, gemm: str = "auto") -> None:
-        self.format, self.storage = format, format.compute
+        self.comm, self.backend, self.format, self.storage = comm, backend, format, format.compute
         self.kernels: DenseKernels = backend.dense
         wide = get_format("fp64" if self.storage == np.float64 else "fp32")
         if backend.name == "reference" and gemm == "auto":
             gemm = "emulated"
-        self.update: Gemm = self._agreed(comm, format.name, backend.threads, gemm)
+        self.update: Gemm = backend.products(format, gemm) or self._agreed(comm, format.name, backend.threads, gemm)
         # A gemm that was asked for may not take FP32.
         wanted = "emulated" if gemm == "emulated" else "auto"
-        self.panels: Gemm = self._agreed(comm, wide.name, backend.threads, wanted, self.update.name)
+        self.panels: Gemm = backend.products(wide, wanted) or self._agreed(
+            comm, wide.name, backend.threads, wanted, self.update.name
+        )
 
     @staticmethod
     def _agreed(comm: Intracomm, format_name: str, threads: int, wanted: str, beside: str = "") -> Gemm:
@@ -67,6 +68,20 @@ class Arithmetic:
             measured = gemm_probe.fastest(format_name, threads, beside) if comm.rank == 0 else ""
             wanted = comm.bcast(measured)
         return gemm_probe.choose(format_name, threads, wanted)
+
+    @cached_property
+    def on_host(self) -> Arithmetic:
+        """The arithmetic of panels on NumPy arrays (collective, where blocks lie on a device)."""
+        if self.kernels.on_host:
+            return self
+        return Arithmetic(self.comm, self.backend.host, self.panels.format)
+
+    def broadcast(self, comm: Intracomm, block: Any, root: int) -> None:
+        """Give a block of one rank to all, in place (collective)."""
+        if comm.size > 1:
+            values = self.kernels.download(block)
+            broadcast(comm, values, root)
+            self.kernels.write(block, values)
 
     def scale(self, largest: float) -> float:
         """Return the power of two that brings a largest magnitude just below the largest number of the format.
@@ -78,19 +93,19 @@ class Arithmetic:
         top = int(np.frexp(self.format.largest)[1]) - 1
         return float(2.0 ** np.clip(top - int(np.frexp(largest)[1]), -126, 126))
 
-    def product(self, left: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
-        """Return the product of two blocks in the storage type."""
-        out = np.empty((left.shape[0], right.shape[1]), self.storage)
-        self.panels.multiply(out, self.panels.left(left), self.panels.right(right))
+    def product(self, left: Any, right: Any, sign: float = 1.0) -> Any:
+        """Return the product of two blocks in the storage type, or its negative where the sign is -1."""
+        out = self.kernels.empty((left.shape[0], right.shape[1]), self.storage)
+        self.panels.multiply(out, self.panels.left(left), self.panels.right(right), sign)
         return out
 
-    def multiply_lower(self, lower: NDArray[Any], block: NDArray[Any]) -> None:
+    def multiply_lower(self, lower: Any, block: Any) -> None:
         """Replace a block by its product with a lower triangular matrix on its left, in place.
 
         By halves, so that the zeros of the triangle are not multiplied.
         """
         gemm, half = self.panels, len(lower) // 2
-        if len(lower) < 2 * SMALLEST:
+        if len(lower) < 2 * self.kernels.smallest_triangle:
             gemm.multiply(block, gemm.left(lower), gemm.right(self._kept(block)))
             return
         top, bottom = block[:half], block[half:]
@@ -98,10 +113,10 @@ class Arithmetic:
         gemm.subtract(bottom, gemm.left(lower[half:, :half]), gemm.right(top), -1.0)
         self.multiply_lower(lower[:half, :half], top)
 
-    def multiply_upper(self, block: NDArray[Any], upper: NDArray[Any]) -> None:
+    def multiply_upper(self, block: Any, upper: Any) -> None:
         """Replace a block by its product with an upper triangular matrix on its right, as `multiply_lower`."""
         gemm, half = self.panels, len(upper) // 2
-        if len(upper) < 2 * SMALLEST:
+        if len(upper) < 2 * self.kernels.smallest_triangle:
             gemm.multiply(block, gemm.left(self._kept(block)), gemm.right(upper))
             return
         left, right = block[:, :half], block[:, half:]
@@ -109,10 +124,10 @@ class Arithmetic:
         gemm.subtract(right, gemm.left(left), gemm.right(upper[:half, half:]), -1.0)
         self.multiply_upper(left, upper[:half, :half])
 
-    def _kept(self, block: NDArray[Any]) -> NDArray[Any]:
+    def _kept(self, block: Any) -> Any:
         """Return a block that a product may overwrite while it reads it."""
         return block if self.panels.copies else block.copy()
 
-    def subtract(self, block: NDArray[Any], left: NDArray[Any], right: NDArray[Any]) -> None:
+    def subtract(self, block: Any, left: Any, right: Any) -> None:
         """Subtract the product of two blocks from a third in the storage type, in place."""
         self.panels.subtract(block, self.panels.left(left), self.panels.right(right))

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from mpsolve.ledger import Ledger
 from mpsolve.parallel.block_cyclic import BlockCyclic
 from mpsolve.parallel.reductions import maximum
-from mpsolve.parallel.replicated import broadcast
 from mpsolve.parallel.row_exchange import exchange_rows, permute
 from mpsolve.solvers.dense.arithmetic import Arithmetic
 from mpsolve.solvers.dense.diagonal import eliminate, invert_lower
@@ -122,16 +121,18 @@ class Factorisation:
         block = self.columns.block
         rows, columns = layout.shape
         pivots = block if options.pivoting else 0
-        self._panels = [Message(arithmetic.format, rows * block, pivots) for _ in range(2)]
-        self._upper = Message(arithmetic.format, block * columns)
-        wide = arithmetic.panels.format
-        self._inverses = [Message(wide, block * block) for _ in range(2)]
+        kernels = arithmetic.kernels
+        self._panels = [Message(arithmetic.format, rows * block, kernels, pivots) for _ in range(2)]
+        self._upper = Message(arithmetic.format, block * columns, kernels)
+        self._inverses = [Message(arithmetic.panels.format, block * block, kernels) for _ in range(2)]
+        self._on_host = arithmetic.on_host if options.pivoting else arithmetic
         self._growth = 1.0
 
     def run(self) -> Factors:
         """Factor (collective)."""
         order = np.arange(self.rows.n) if self.options.pivoting else None
-        self._begin_panel(0)
+        with self.arithmetic.kernels.beside(self.arithmetic.kernels.mark()):
+            self._begin_panel(0)
         breakdown, step = None, 0
         for step in range(self.columns.blocks):
             with self.watch("wait"):
@@ -174,51 +175,59 @@ class Factorisation:
             with self.watch("panel"):
                 lower = (self._pivoted if self.options.pivoting else self._plain)(step, message)
                 if holds_row and lower is not None:
-                    inverse.block[...] = lower
+                    self._keep(inverse.block, lower)
         message.send(self.grid.row_comm, owner, PANEL_TAG + step % 2, self.ledger, "panel broadcast")
         if holds_row:
             inverse.send(self.grid.row_comm, owner, INVERSE_TAG + step % 2, self.ledger, "panel broadcast")
 
-    def _plain(self, step: int, message: Message) -> NDArray[Any] | None:
+    def _keep(self, block: Any, values: Any) -> None:
+        """Copy values to a block, from the host if row exchanges were chosen there."""
+        if isinstance(values, np.ndarray):
+            self.arithmetic.kernels.write(block, values)
+        else:
+            block[...] = values
+
+    def _plain(self, step: int, message: Message) -> Any:
         """Factor a panel without row exchanges; return the inverse of the lower diagonal factor where it lies."""
         (lo, hi), root = self.columns.span(step), self.rows.owner(step)
         columns = slice(self.columns.local(lo), self.columns.local(hi))
         top, middle = self.rows.local(lo), self.rows.local(hi)
         arithmetic, width = self.arithmetic, hi - lo
         tallest = arithmetic.kernels.largest(self.local[top:, columns])
-        lower, upper, zero = None, np.empty((width, width), self.local.dtype), -1
+        lower, upper, zero = None, arithmetic.kernels.empty((width, width), self.local.dtype), -1
         if self.grid.row == root:
-            block = np.ascontiguousarray(self.local[top:middle, columns])
+            block = self.local[top:middle, columns].copy()
             lower, upper = eliminate(arithmetic, block)
             self.local[top:middle, columns] = block
-            zeros = np.flatnonzero(np.diagonal(block) == 0)
+            zeros = np.flatnonzero(arithmetic.kernels.diagonal(block) == 0)
             zero = lo + int(zeros[0]) if len(zeros) else -1
-        broadcast(self.grid.column_comm, upper, root)
+        arithmetic.broadcast(self.grid.column_comm, upper, root)
         below = self.local[middle:, columns]
         arithmetic.multiply_upper(below, upper)
         self.ledger.add("panel", arithmetic.panels.format.name, flops=2 * below.size * width)
         self._seal(message, below, tallest, zero)
         return lower
 
-    def _pivoted(self, step: int, message: Message) -> NDArray[Any] | None:
-        """Factor a panel with partial pivoting; return as `_plain`."""
+    def _pivoted(self, step: int, message: Message) -> Any:
+        """Factor a panel with partial pivoting, on the host; return as `_plain`."""
         lo, hi = self.columns.span(step)
         columns = slice(self.columns.local(lo), self.columns.local(hi))
         top, middle = self.rows.local(lo), self.rows.local(hi)
-        arithmetic, kernels = self.arithmetic, self.arithmetic.kernels
-        values = np.ascontiguousarray(self.local[top:, columns])
-        tallest = kernels.largest(values)
+        arithmetic, kernels = self._on_host, self.arithmetic.kernels
+        here = self.local[top:, columns]
+        tallest = kernels.largest(here)
+        values = np.ascontiguousarray(kernels.download(here))
         panel = Panel(self.grid.column_comm, self.rows, step, values, arithmetic, self.ledger)
         panel.factor()
-        self.local[top:, columns] = values
+        kernels.write(here, values)
         message.pivots[: hi - lo] = panel.pivots
         self.ledger.add(
             "panel", arithmetic.panels.format.name, flops=2 * (len(values) - (middle - top)) * (hi - lo) ** 2
         )
-        self._seal(message, values[middle - top :], tallest, -1 if panel.missing < 0 else lo + panel.missing)
+        self._seal(message, here[middle - top :], tallest, -1 if panel.missing < 0 else lo + panel.missing)
         return invert_lower(arithmetic, values[: middle - top]) if panel.holds_diagonal else None
 
-    def _seal(self, message: Message, below: NDArray[Any], tallest: float, missing: int) -> None:
+    def _seal(self, message: Message, below: Any, tallest: float, missing: int) -> None:
         """Encode the lower part of a panel and write its header (collective over the ranks of the column)."""
         kernels, comm = self.arithmetic.kernels, self.grid.column_comm
         steepest = kernels.largest(below)
@@ -237,7 +246,9 @@ class Factorisation:
             panel = slice(self.columns.local(lo), self.columns.local(hi))
         permute(order, lo, pivots)
         with self.watch("row exchange"):
-            sent = exchange_rows(self.grid.column_comm, self.rows, self.local, lo, pivots, panel)
+            sent = exchange_rows(
+                self.grid.column_comm, self.rows, self.local, lo, pivots, panel, self.arithmetic.kernels
+            )
         self.ledger.add("row exchange", self.arithmetic.panels.format.name, messages=sent[0], message_bytes=sent[1])
 
     def _solve_row(self, step: int) -> None:
@@ -270,26 +281,38 @@ class Factorisation:
     def _update(self, step: int) -> None:
         """Subtract the product of panel and row: first from the next panel, which then leaves, then from the rest."""
         _, hi = self.columns.span(step)
-        panel, row = self._panels[step % 2], self._upper
+        panel, kernels = self._panels[step % 2], self.arithmetic.kernels
         top, left = self.rows.local(hi), self.columns.local(hi)
         last = step + 1 == self.columns.blocks
-        next_hi = hi if last else self.columns.span(step + 1)[1]
-        ready = self.columns.local(next_hi)
-        gemm, scale = self.arithmetic.update, 1.0 / (panel.header[0] * row.header[0])
-        lower = gemm.left(panel.block)
-        with self.watch("update"):
-            if ready > left:
-                upper = gemm.right(row.block[:, : ready - left])
-                gemm.subtract(self.local[top:, left:ready], lower, upper, scale)
+        ready = self.columns.local(hi if last else self.columns.span(step + 1)[1])
+        lower = self.arithmetic.update.left(panel.block)
+        self._subtract(lower, step, slice(left, ready))
+        mark = kernels.mark()
+        if not kernels.on_host:
+            # The device works on the rest while the panel is factored beside it.
+            self._update_rest(lower, step, ready)
         if not last:
-            self._begin_panel(step + 1)
-        strip = STRIP if self.grid.comm.size > 1 else max(1, self.columns.count)
-        for start in range(ready, self.columns.count, strip):
-            stop = min(start + strip, self.columns.count)
-            with self.watch("update"):
-                upper = gemm.right(row.block[:, start - left : stop - left])
-                gemm.subtract(self.local[top:, start:stop], lower, upper, scale)
-            for message in (*self._panels, *self._inverses):
-                message.poll()
+            with kernels.beside(mark):
+                self._begin_panel(step + 1)
+        if kernels.on_host:
+            self._update_rest(lower, step, ready)
         area = (self.rows.count - top) * (self.columns.count - left)
         self.ledger.add("update", panel.format.name, flops=2 * area * panel.block.shape[1])
+
+    def _update_rest(self, lower: Any, step: int, ready: int) -> None:
+        """Update all columns from one on, and look at the messages now and then."""
+        strip = STRIP if self.grid.comm.size > 1 and self.arithmetic.kernels.on_host else max(1, self.columns.count)
+        for start in range(ready, self.columns.count, strip):
+            self._subtract(lower, step, slice(start, min(start + strip, self.columns.count)))
+            for message in (*self._panels, *self._inverses):
+                message.poll()
+
+    def _subtract(self, lower: Any, step: int, columns: slice) -> None:
+        """Update some columns."""
+        panel, row, gemm = self._panels[step % 2], self._upper, self.arithmetic.update
+        _, hi = self.columns.span(step)
+        top, left, scale = self.rows.local(hi), self.columns.local(hi), 1.0 / (panel.header[0] * row.header[0])
+        if columns.stop > columns.start:
+            with self.watch("update"):
+                upper = gemm.right(row.block[:, columns.start - left : columns.stop - left])
+                gemm.subtract(self.local[top:, columns], lower, upper, scale)

@@ -81,8 +81,15 @@ def measured_rate(operator: DenseOperator, name: str) -> float:
     """
     if operator.backend.name == "reference":
         return 1.0
-    threads = operator.backend.threads
-    return agree(operator.comm, lambda: gemm_probe.measure(name, threads)[0].flops_per_s or 0.0)
+    backend = operator.backend
+
+    def measured() -> float:
+        on_device = backend.products(get_format(name), "auto")
+        if on_device is not None:
+            return gemm_probe.rate(on_device)
+        return gemm_probe.measure(name, backend.threads)[0].flops_per_s or 0.0
+
+    return agree(operator.comm, measured)
 
 
 def condition_bound(operator: DenseOperator, steps: int = STEPS) -> float:

@@ -7,7 +7,6 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mpsolve.errors import FormatError, SingularMatrixError
 from mpsolve.operators.dense import DenseOperator
@@ -67,7 +66,7 @@ class Factory:
         self.messages: list[str] = []
         self.pivoting = options.pivoting == "partial"
         self.undecided = options.pivoting == "auto" and not operator.sizes.dominant
-        self._local: NDArray[Any] = np.empty((0, 0), np.float32)
+        self._local: Any = np.empty((0, 0), np.float32)
         self._refuse_empty_lines()
         self.scaling = operator.scaling(options.equilibrate)
         self._refuse_overflow()
@@ -124,16 +123,21 @@ class Factory:
         """Take the memory of factors of a type, if it is not there yet."""
         if self._local.dtype != storage or self._local.shape != self.operator.layout.shape:
             # What was there goes first: both together may be too large.
-            self._local = np.empty((0, 0), storage)
-            self._local = np.empty(self.operator.layout.shape, storage)
-            # The system hands out pages when they are first written.
-            self._local.reshape(-1)[:: PAGE_BYTES // storage.itemsize] = 0
+            self._local, kernels = np.empty((0, 0), storage), self.operator.backend.dense
+            self._local = kernels.empty(self.operator.layout.shape, storage)
+            if kernels.on_host:
+                # The system hands out pages when they are first written.
+                self._local.reshape(-1)[:: PAGE_BYTES // storage.itemsize] = 0
+
+    def convert(self) -> None:
+        """Write the scaled matrix to the memory of the factors (local)."""
+        self.operator.copy_to(self._local, self.scaling)
 
     def _factor(self, arithmetic: Arithmetic) -> Factors:
         operator = self.operator
         self.allocate(arithmetic.storage)
         with self.watch("convert"):
-            operator.copy_to(self._local, self.scaling)
+            self.convert()
         limit = GROWTH_LIMIT if self.undecided else np.inf
         steps = operator.layout.columns.blocks
         factorisation = Factorisation(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from math import prod
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpsolve.errors import MpsolveError
+from mpsolve.formats.base import Format
 from mpsolve.kernels.cuda.source import Kernel
 
 #: An array in a device's memory: shape, dtype, nbytes, views by slices, assignment between arrays of one device,
@@ -32,11 +34,14 @@ class Device(ABC):
         Threads of a block along the last axis of a grid, the one before it, and the one before that.
     most_blocks : int
         Blocks of a kernel that sums: enough to fill the device, so that each thread sums many cells.
+    probe_side : int
+        Of a square whose product keeps the device busy for much longer than a launch takes.
     """
 
     name: str
     block: tuple[int, int, int] = (128, 2, 1)
     most_blocks: int = 2048
+    probe_side: int = 8192
 
     @abstractmethod
     def zeros(self, shape: tuple[int, ...], dtype: np.dtype) -> DeviceArray:
@@ -67,6 +72,32 @@ class Device(ABC):
     @abstractmethod
     def free_bytes(self) -> int:
         """Return the free memory."""
+
+    @abstractmethod
+    def multiply(
+        self, format: Format, c: DeviceArray, left: DeviceArray, right: DeviceArray, alpha: float, beta: float
+    ) -> None:
+        """Compute ``c = alpha left @ right + beta c`` in place, summed in FP64 for fp64, else in FP32.
+
+        Parameters
+        ----------
+        format : Format
+            Of both operands: fp64, fp32, tf32, bf16 or fp16.
+        c, left, right : array of the device
+            No axis is empty; each row contiguous, rows at any distance; c of the format's compute type.
+        """
+
+    def together(self, threads: int) -> int:
+        """Return the threads of a block whose threads meet, where a kernel wants so many."""
+        return threads
+
+    def mark(self) -> Any:
+        """Return a mark of what was launched so far."""
+        return None
+
+    def beside(self, mark: Any) -> AbstractContextManager[None]:
+        """Launch what follows beside what was launched after a mark; what comes later waits for both."""
+        return nullcontext()
 
     def reserve(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
         """Refuse an array that does not fit the free memory, before it is asked for.

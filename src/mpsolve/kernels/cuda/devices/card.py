@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mpsolve.errors import BackendUnavailable, MpsolveError
+from mpsolve.formats.base import Format
 from mpsolve.kernels.cuda.devices.base import Device, DeviceArray, arguments_of
 from mpsolve.kernels.cuda.source import Kernel
 
@@ -17,6 +19,12 @@ OPTIONS_AMD = ("-std=c++17", "-ffp-contract=off")
 HEADER = "#define DEVICE __device__ inline\n#define KERNEL __global__ void\n"
 #: The oldest card whose BF16 conversions and 64-bit atomics the kernels were written for: Volta.
 LEAST_CAPABILITY = 70
+#: cudaDataType of the operands (library_types.h); TF32 numbers are FP32 numbers that were rounded before.
+DATA_TYPES = {"fp64": 1, "fp32": 0, "tf32": 0, "bf16": 14, "fp16": 2}
+#: Names of cublasComputeType_t; FP32 sums of exact products for every format that is not here.
+COMPUTE_TYPES = {"fp64": "CUBLAS_COMPUTE_64F", "tf32": "CUBLAS_COMPUTE_32F_FAST_TF32"}
+#: CUBLAS_GEMM_DEFAULT.
+DEFAULT_ALGORITHM = -1
 INSTALL = "pip install 'mpsolve[cuda12]' (or cuda13, or rocm for AMD)"
 
 
@@ -48,6 +56,7 @@ class Card(Device):
             )
         self._cupy.cuda.Device(number).use()
         self._compiled: dict[str, Callable] = {}
+        self._second = None
 
     def zeros(self, shape: tuple[int, ...], dtype: np.dtype) -> DeviceArray:
         """Return an array of zeros; see `Device.zeros`."""
@@ -75,6 +84,45 @@ class Card(Device):
 
         return run
 
+    def multiply(
+        self, format: Format, c: DeviceArray, left: DeviceArray, right: DeviceArray, alpha: float, beta: float
+    ) -> None:
+        """Multiply by cuBLAS; see `Device.multiply`.
+
+        The library counts along columns, where our rows are the columns of the transposed matrices: so it computes the
+        transposed product.
+        """
+        from cupy_backends.cuda.libs import cublas  # pyright: ignore[reportMissingImports]
+
+        (m, n), k = c.shape, left.shape[1]
+        wide = np.float64 if format.name == "fp64" else np.float32
+        kind, compute = DATA_TYPES[format.name], getattr(cublas, COMPUTE_TYPES.get(format.name, "CUBLAS_COMPUTE_32F"))
+        factors = np.array([alpha, beta], wide)
+        address, operation = factors.ctypes.data, cublas.CUBLAS_OP_N
+        cublas.gemmEx(
+            self._cupy.cuda.device.get_cublas_handle(), operation, operation, n, m, k, address,
+            right.data.ptr, kind, _distance(right), left.data.ptr, kind, _distance(left), address + factors.itemsize,
+            c.data.ptr, DATA_TYPES["fp64" if wide is np.float64 else "fp32"], _distance(c), compute, DEFAULT_ALGORITHM,
+        )  # fmt: skip
+
+    def mark(self):
+        """Return an event; see `Device.mark`."""
+        event = self._cupy.cuda.Event(disable_timing=True)
+        event.record()
+        return event
+
+    @contextmanager
+    def beside(self, mark) -> Iterator[None]:
+        """Launch on a second stream, which goes before the first; see `Device.beside`."""
+        if self._second is None:
+            self._second = self._cupy.cuda.Stream(non_blocking=True, priority=-1)
+        first = self._cupy.cuda.get_current_stream()
+        with self._second:
+            self._second.wait_event(mark)
+            yield
+            done = self.mark()
+        first.wait_event(done)
+
     def synchronize(self) -> None:
         """Wait for the card; see `Device.synchronize`."""
         self._cupy.cuda.Device(self.number).synchronize()
@@ -82,6 +130,11 @@ class Card(Device):
     def free_bytes(self) -> int:
         """Return the free memory, what CuPy holds in reserve included."""
         return int(self._cupy.cuda.runtime.memGetInfo()[0]) + self._cupy.get_default_memory_pool().free_bytes()
+
+
+def _distance(block: DeviceArray) -> int:
+    """Return the distance of the rows of a block in numbers; of a single row, its length."""
+    return max(block.strides[0] // block.itemsize, block.shape[1])
 
 
 def _cupy():

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpsolve.errors import BackendUnavailable, MpsolveError
+from mpsolve.formats.base import Format
 from mpsolve.kernels.cuda.devices.base import Device, DeviceArray, arguments_of
 from mpsolve.kernels.cuda.source import Kernel
 
@@ -50,9 +51,11 @@ class EmulatedArray:
     shape = property(lambda self: self.values.shape)
     dtype = property(lambda self: self.values.dtype)
     nbytes = property(lambda self: self.values.nbytes)
-    ndim = property(lambda self: self.values.ndim)
     size = property(lambda self: self.values.size)
     strides = property(lambda self: self.values.strides)
+
+    def __len__(self) -> int:
+        return len(self.values)
 
     def __array__(self, *arguments, **options):
         raise TypeError("an array of the device is no NumPy array; copy it with get()")
@@ -69,6 +72,18 @@ class EmulatedArray:
         """Set every entry."""
         self.values.fill(number)
 
+    def copy(self) -> EmulatedArray:
+        """Return a copy on the device."""
+        return EmulatedArray(self.values.copy())
+
+    def view(self, dtype: np.dtype) -> EmulatedArray:
+        """Return the same memory as numbers of another type."""
+        return EmulatedArray(self.values.view(dtype))
+
+    def reshape(self, *shape: int) -> EmulatedArray:
+        """Return the same numbers in another shape: the same memory, if rows follow each other."""
+        return EmulatedArray(self.values.reshape(*shape))
+
     def get(self) -> NDArray:
         """Return a NumPy copy."""
         return self.values.copy()
@@ -83,7 +98,7 @@ class Emulated(Device):
         If there is no ``g++``.
     """
 
-    name, block, most_blocks = "emulated device", (4, 2, 1), 6
+    name, block, most_blocks, probe_side = "emulated device", (4, 2, 1), 6, 64
 
     def __init__(self, number: int = 0, memory: int = MEMORY) -> None:
         compiler = shutil.which(os.environ.get("CXX", "g++"))
@@ -115,6 +130,19 @@ class Emulated(Device):
             launch(pointers, (ctypes.c_uint * 6)(*sizes))
 
         return run
+
+    def together(self, threads: int) -> int:
+        """Return one thread, which plays all of a block in turn."""
+        return 1
+
+    def multiply(
+        self, format: Format, c: DeviceArray, left: DeviceArray, right: DeviceArray, alpha: float, beta: float
+    ) -> None:
+        """Multiply with NumPy; see `Device.multiply`."""
+        with np.errstate(all="ignore"):
+            product = format.decode(left.values) @ format.decode(right.values)
+            product *= product.dtype.type(alpha)
+            c.values[...] = product + c.values * product.dtype.type(beta) if beta else product
 
     def _load(self, kernel: Kernel) -> Callable:
         """Compile the text once for all processes of this user, and load it."""
