@@ -11,12 +11,14 @@ DESCRIPTION = (
     "A shallow-water climate core on the sphere or on a plane. The table tells truncation, which the grid costs, from "
     "rounding, which the precision costs."
 )
+FLAGS = {"mpi_gpu": "run.mpi_gpu"}
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the app; return the exit status."""
     parser = config.argument_parser("mpsolve.apps.climate", DESCRIPTION)
-    return entry.main(parser, arguments, "mpsolve.driver.climate_options:ClimateAppOptions")
+    parser.add_argument("--mpi-gpu", metavar="HOW", help="send halos from the memory of the card: off, on, or auto")
+    return entry.main(parser, arguments, "mpsolve.driver.climate_options:ClimateAppOptions", FLAGS)
 
 
 if __name__ == "__main__":

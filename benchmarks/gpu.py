@@ -124,7 +124,7 @@ def dense(backend, n: int, block: int, rounds: int) -> list[dict]:
         best = None
         for _ in range(rounds):
             solver.factory.factor_s, solver.factory.watch.seconds = 0.0, {}
-            solver.solver = None
+            solver.forget_factors()
             backend.device.synchronize()
             begin = time.perf_counter()
             _, result = solver.solve(b)

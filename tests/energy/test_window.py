@@ -82,13 +82,16 @@ def test_a_counter_missing_on_one_host_makes_the_sum_unavailable():
 
 
 def test_a_scope_missing_on_one_host_makes_that_scope_unavailable():
-    both = (at(0.0), at(0.0, key="b", scope="dram"))
+    both, later = ((at(value), at(value, key="b", scope="dram")) for value in (0.0, 1.0))
 
     def other_host(reports):
-        return [reports, [dataclasses.replace(report, host="other", joules={"cpu_package": 1.0}) for report in reports]]
+        return [
+            reports,
+            [dataclasses.replace(report, host="other", counters=report.counters[:1]) for report in reports],
+        ]
 
-    package, dram = readings_of(Ranks(other_host), Scripted(both, both))
-    assert (package.joules, dram.joules, dram.reason) == (1.0, None, "only 1 of 2 hosts have this counter")
+    package, dram = readings_of(Ranks(other_host), Scripted(both, later))
+    assert (package.joules, dram.joules, dram.reason) == (2.0, None, "only 1 of 2 hosts have this counter")
 
 
 def test_scopes_are_kept_apart_and_counters_of_one_scope_added(comm):
@@ -122,7 +125,8 @@ def test_a_counter_that_goes_back_without_a_range_is_no_reading(comm):
 def test_a_window_shorter_than_twenty_updates_is_too_short(comm):
     (reading,) = readings_of(comm, Scripted((at(0.0, period_s=10.0),), (at(1.0, period_s=10.0),)))
     assert reading.joules is None
-    assert "too short: the counter needs 200 s for 20 updates" in reading.reason
+    assert reading.reason.startswith("too_short: ")
+    assert "the counter needs 200 s for 20 updates" in reading.reason
 
 
 def test_a_meter_that_breaks_during_the_work_is_no_reading(comm):
@@ -171,3 +175,31 @@ def test_every_meter_of_the_folder_is_found_and_looks_below_the_root(tmp_path):
 def test_the_host_is_known_by_its_boot_and_not_by_its_name(monkeypatch):
     monkeypatch.setattr(window.platform, "node", lambda: "a-container")
     assert window._host() != "a-container"
+
+
+def test_each_card_of_a_host_has_one_owner_among_the_ranks_that_read_it():
+    # Ranks 0 and 1 share one card, rank 2 has its own.
+    def three_ranks(reports):
+        other = [
+            dataclasses.replace(report, counters=tuple(dataclasses.replace(one, key="b") for one in report.counters))
+            for report in reports
+        ]
+        return [reports, reports, other]
+
+    (reading,) = readings_of(Ranks(three_ranks), Scripted((at(0.0, scope="gpu"),), (at(7.5, scope="gpu"),)))
+    assert reading.joules == 15.0
+
+
+def test_the_device_is_waited_for_before_both_readings(comm):
+    waits = []
+    with Window(comm, [], synchronize=lambda: waits.append(len(waits))):
+        assert waits == [0]
+    assert waits == [0, 1]
+
+
+def test_the_joules_so_far_are_told_by_scope(comm):
+    looks = [(at(value), at(2 * value, key="b", scope="dram")) for value in (0.0, 3.0, 5.0)]
+    with Window(comm, [Scripted(*looks)]) as measured:
+        assert measured.so_far() == {"cpu_package": 3.0, "dram": 6.0}
+    with Window(comm, [Scripted("no counters")]) as blind:
+        assert blind.so_far() is None

@@ -17,7 +17,7 @@ OWNERS = {
     "rich": ((), ("compare", "records", "commands")),
     "scipy": ((), ("models.matrix_files.matrix_market",)),
     "mpi4py": (("parallel.launch",), ("parallel", "records", "commands")),
-    "pynvml": ((), ("energy.meters.nvml",)),
+    "pynvml": (("energy.nvidia",), ()),
     "ml_dtypes": ((), ()),
 }
 

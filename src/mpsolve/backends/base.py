@@ -54,11 +54,14 @@ class Backend(ABC):
         Cores that this rank may use.
     device_name : str
         The card that this rank uses; empty where arrays lie in the memory of the processor.
+    sends_from_device : bool
+        Whether MPI takes halo messages from the memory of the card.
     """
 
     name: str
     threads: int
     device_name: str = ""
+    sends_from_device: bool = False
 
     @property
     @abstractmethod
@@ -90,6 +93,17 @@ class Backend(ABC):
     def free_bytes(self) -> int | None:
         """Return the free memory of the device; None if arrays lie in the memory of the node."""
         return None
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The cards that this rank uses, by the name that energy meters know: UUID or PCI address."""
+        return ()
+
+    def synchronize(self) -> None:  # noqa: B027 - the processor is done when a kernel returns
+        """Wait until everything that was launched is done (local)."""
+
+    def direct_messages(self, on: bool) -> None:  # noqa: B027 - only a device has memory of its own
+        """Let MPI take halo messages from the memory of the device, or from that of the host."""
 
     def run(self, kernel: Callable, calls: Sequence[tuple]) -> None:
         """Call a function once per tuple of arguments; a backend with threads does so side by side (local)."""

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from mpsolve import gemm_probe
 from mpsolve.backends.base import Backend
 from mpsolve.driver.dense_options import MxpAppOptions, SolveAppOptions
+from mpsolve.driver.metering import open_window, readings_of
 from mpsolve.driver.options import Variant
 from mpsolve.driver.outcome import Reference, Tally, rounding_error
 from mpsolve.driver.progress import Progress
 from mpsolve.driver.setup import choose_backend
 from mpsolve.energy.base import Reading
-from mpsolve.energy.window import Window, all_meters
 from mpsolve.errors import ShapeError
 from mpsolve.ledger import Ledger
 from mpsolve.models.matrices.base import FormulaMatrix, Matrix
@@ -235,7 +235,7 @@ class Solved:
     phases: dict[str, float]
 
 
-def solve(model: DenseModel, variant: Variant, prepared: Prepared, tally: Tally) -> Solved:
+def solve(model: DenseModel, backend: Backend, variant: Variant, prepared: Prepared, tally: Tally) -> Solved:
     """Factor and refine, timed and metered (collective)."""
     comm, run = model.layout.grid.comm, variant.options.run
     progress = Progress(comm.rank == 0, model.layout.columns.blocks, f"{variant.label}: block", run.log_seconds)
@@ -246,11 +246,19 @@ def solve(model: DenseModel, variant: Variant, prepared: Prepared, tally: Tally)
     solver = prepared.solver
     prepared.memory.forget_peak()
     solver.factory.observe = lambda step, _: progress.update(step)
-    with Window(comm, all_meters()) as window:
+    with open_window(comm, backend, tally.log) as window:
         x, result = solver.solve(model.b, observe)
     progress.close()
     tally.add(1, window.seconds, result, messages=list(result.messages))
-    return Solved(x, result, solver, window.seconds, window.readings, _slowest(comm, solver.factory.watch.seconds))
+    phases, factor_s = _slowest(comm, solver.factory.watch.seconds), solver.factory.factor_s
+
+    def again() -> None:
+        solver.forget_factors()
+        solver.solve(model.b)
+
+    readings = readings_of(comm, backend, window, run.energy_seconds, prepared.ledger, again)
+    solver.factory.factor_s = factor_s
+    return Solved(x, result, solver, window.seconds, readings, phases)
 
 
 def _slowest(comm: Intracomm, seconds: dict[str, float]) -> dict[str, float]:

@@ -99,6 +99,9 @@ class DenseRunOptions:
     threads: int = option(0, "threads per rank; 0: the cores that this rank may use", min=0, max=1024)
     pictures: bool = option(True, "draw pictures at the end, if matplotlib is installed")
     fields: bool = option(True, "write the solution to fields.h5")
+    energy_seconds: float = option(
+        0.0, "if energy meters need longer than the run takes, repeat it for so long; 0: never", unit="s", min=0.0
+    )
     log_seconds: float = option(10.0, "between two progress lines in a batch log", unit="s", above=0.0)
 
 

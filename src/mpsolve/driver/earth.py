@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from mpsolve.backends.base import Backend
 from mpsolve.driver import setup
+from mpsolve.driver.metering import open_window, readings_of
 from mpsolve.driver.options import EarthOptions, HeatAppOptions, Variant
 from mpsolve.driver.outcome import NEVER, Outcome, Reference, Tally, rates, rounding_error
 from mpsolve.driver.progress import Progress
 from mpsolve.driver.setup import Prepared, divide, halo_width, refinement_options
 from mpsolve.energy.base import Reading
-from mpsolve.energy.window import Window, all_meters
 from mpsolve.ledger import Ledger
 from mpsolve.models.earth.climatology import MonthlyMeans, annual_mean, seasonal_range, summary, zonal_mean
 from mpsolve.models.earth.grid import SphereGrid
@@ -29,6 +29,7 @@ from mpsolve.parallel.space import Space
 from mpsolve.precision import get_format
 from mpsolve.records.fields import write_fields
 from mpsolve.records.run import RunRecord
+from mpsolve.records.steps import StepLog
 from mpsolve.solvers.refinement import RefinementSolver
 from mpsolve.timestepping.base import Stepper
 
@@ -79,7 +80,7 @@ def run(
     """Run the climate (collective); parameters and result as in `mpsolve.driver.heat.run`."""
     comm, options, stepper = model.grid.comm, variant.options, prepared.stepper
     tally = Tally(record.steps)
-    with Window(comm, all_meters()) as window:
+    with open_window(comm, backend, record.steps) as window:
         steady = _steady_state(model, backend, options, prepared.ledger, tally)
         years = _Years(model, stepper, variant, tally, steady)
         months = years.run()
@@ -96,7 +97,15 @@ def run(
     results |= extra | _publish(record, model, months, options)
     results["converged"] = years.settled or options.earth.years > 0
     late = "" if results["converged"] else f"no equilibrium within {years.year} years; raise earth.max_years"
-    return Outcome(results, reasons | why, mean, late), window.readings
+
+    def again() -> None:
+        silent = Tally(StepLog(None))
+        stepper.steps = 0
+        steady = _steady_state(model, backend, options, prepared.ledger, silent)
+        _Years(model, stepper, variant, silent, steady).run()
+
+    readings = readings_of(comm, backend, window, options.run.energy_seconds, prepared.ledger, again)
+    return Outcome(results, reasons | why, mean, late), readings
 
 
 def _steady_state(

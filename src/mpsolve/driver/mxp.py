@@ -62,7 +62,7 @@ def run(
 ) -> tuple[Outcome, list[Reading]]:
     """Run the benchmark (collective); parameters and result as in `mpsolve.driver.heat.run`."""
     options, comm, tally = variant.options, model.layout.grid.comm, Tally(record.steps)
-    solved = dense.solve(model, variant, prepared, tally)
+    solved = dense.solve(model, backend, variant, prepared, tally)
     results = dense.results_of(model, prepared, solved, tally)
     residual = scaled_residual(solved.result.backward_error, model.layout.rows.n)
     results |= {"hpl_mxp_residual": residual, "valid": residual < THRESHOLD}

@@ -134,10 +134,14 @@ class RunOptions:
     """Where and how it runs, and what it leaves."""
 
     backend: str = option("auto", "a file in backends, or auto", choices=lambda: ("auto", *names("backends")))
+    mpi_gpu: str = option("off", "send halos from the memory of the card", choices=("off", "on", "auto"))
     threads: int = option(0, "threads per rank; 0: the cores that this rank may use", min=0, max=1024)
     ranks: tuple[int, ...] = option((), "ranks per axis, 0 where free; empty: all free", min=0)
     pictures: bool = option(True, "draw pictures at the end, if matplotlib is installed")
     fields: bool = option(True, "write fields.h5")
+    energy_seconds: float = option(
+        0.0, "if energy meters need longer than the run takes, repeat it for so long; 0: never", unit="s", min=0.0
+    )
     log_seconds: float = option(10.0, "between two progress lines in a batch log", unit="s", above=0.0)
 
 

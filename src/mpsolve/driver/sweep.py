@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from mpsolve.compare.align import load
 from mpsolve.compare.table import render
+from mpsolve.driver import device_messages
+from mpsolve.driver.metering import figures
 from mpsolve.driver.options import Variant
 from mpsolve.driver.outcome import Outcome, Reference
 from mpsolve.driver.setup import choose_backend
@@ -73,6 +75,8 @@ class _Sweep:
         """Run and record one variant (collective)."""
         options = variant.options
         backend = choose_backend(self.comm, options.run.backend, options.run.threads, options.backends)
+        if hasattr(options.run, "mpi_gpu"):
+            device_messages.choose(self.comm, backend, options.run.mpi_gpu)
         # What is wrong with the input shows here, before anything is written.
         prepared = self.app.prepare(self.model, backend, options)
         self.bandwidth = self.bandwidth or copy_bandwidth(self.comm)
@@ -83,11 +87,13 @@ class _Sweep:
             outcome, energy = self.app.run(self.model, backend, variant, prepared, record, reference)
             results = outcome.results | {"backend": backend.name, "threads_per_rank": backend.threads}
             if backend.device_name:
-                results["device"] = backend.device_name
+                results |= {"device": backend.device_name, "messages_from_device": backend.sends_from_device}
             results |= reference.penalised(results)
+            used, why = figures(energy, results)
+            results |= used
             results |= {"setup_s": self.build_s + prepared.setup_s, "stream_bytes_per_s": self.bandwidth}
             status = "ok" if outcome.converged else "failed"
-            record.finish(status, results, prepared.ledger, energy, outcome.reasons)
+            record.finish(status, results, prepared.ledger, energy, outcome.reasons | why)
         self._keep(variant, record, outcome)
 
     def _keep(self, variant: Variant, record: RunRecord, outcome: Outcome) -> None:

@@ -9,6 +9,9 @@ from mpsolve.errors import BackendUnavailable
 KINDS = ("counter", "sampled", "modelled", "unavailable")
 """How a number of joules came about; measured kinds and ``modelled`` are never added or ranked together."""
 
+LOOK_EVERY_S = 30.0
+"""A RAPL counter wraps after some minutes at full load; between two looks it may wrap once at most."""
+
 SCOPES = ("gpu", "cpu_package", "dram", "module", "node")
 """What a number of joules covers; ``module`` and ``node`` overlap the others and are never added to them."""
 
@@ -31,6 +34,10 @@ class Reading:
         Why there are no joules; empty when there are.
     seconds : float or None
         Length of the window in seconds.
+    repeats : int
+        How often the work was done in a window that was long enough; joules and seconds are those of one time.
+    note : str
+        What to know about the joules, for instance that another meter disagrees.
 
     Raises
     ------
@@ -44,6 +51,8 @@ class Reading:
     source: str
     reason: str = ""
     seconds: float | None = None
+    repeats: int = 1
+    note: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS or self.scope not in SCOPES:
@@ -91,8 +100,9 @@ class Counter:
 class Meter(ABC):
     """A kind of energy counter; local to a rank, no call is collective.
 
-    An entry of ``energy/meters`` is a module with ``create(root="/") -> Meter``, where `root` is the root of the
-    file system that is searched for counters (tests give a fake one).
+    An entry of ``energy/meters`` is a module with ``create(root="/", devices=()) -> Meter``. `root` is that of the file
+    system that is searched for counters (tests give a fake one); `devices` names the cards that this rank uses:
+    NVIDIA's by UUID (``GPU-...``), AMD's by PCI address.
 
     Attributes
     ----------
@@ -102,11 +112,15 @@ class Meter(ABC):
         ``"counter"`` or ``"sampled"``: the kind of its readings.
     scope : str
         The main scope, under which the meter is reported when it does not work.
+    look_every_s : float
+        Seconds between two looks: a counter that wraps is looked at before it wraps twice, a power that is sampled
+        at every update of the sensor.
     """
 
     name: str
     kind: str
     scope: str
+    look_every_s: float = LOOK_EVERY_S
 
     @abstractmethod
     def read(self) -> tuple[Counter, ...]:
@@ -129,3 +143,19 @@ class Meter(ABC):
     def available(self) -> bool:
         """Return whether the counters can be read now."""
         return not self.reason()
+
+
+class PowerIntegral:
+    """Joules from the samples of a power: the trapezoidal sum since the first one."""
+
+    def __init__(self) -> None:
+        self.joules = 0.0
+        self._last: tuple[float, float] | None = None
+
+    def add(self, watts: float, time_s: float) -> float:
+        """Add a sample and return the joules so far."""
+        if self._last is not None:
+            before_s, before = self._last
+            self.joules += 0.5 * (watts + before) * (time_s - before_s)
+        self._last = (time_s, watts)
+        return self.joules

@@ -3,26 +3,38 @@
 import platform
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from mpsolve import lookup
-from mpsolve.energy.base import Counter, Meter, Reading, unavailable
+from mpsolve.energy.base import LOOK_EVERY_S, Counter, Meter, Reading, unavailable
 from mpsolve.errors import BackendUnavailable
 
 # Below this many updates of a counter, the moment of the update decides more than the work does.
 LEAST_UPDATES = 20
 
-# A RAPL counter wraps after some minutes at full load; between two looks it may wrap once at most.
-LOOK_EVERY_S = 30.0
+#: How the reason of a window that was too short begins.
+TOO_SHORT = "too_short"
+
+#: Two meters of one scope that differ by more than this are said to disagree.
+AGREEMENT = 0.1
 
 
-def all_meters(root: str | Path = "/") -> list[Meter]:
-    """Create every meter of ``energy/meters``, working or not, looking for counters below `root`."""
-    return [lookup.find("energy.meters", name).create(root=root) for name in lookup.names("energy.meters")]
+def all_meters(root: str | Path = "/", devices: Sequence[str] = ()) -> list[Meter]:
+    """Create every meter of ``energy/meters``, working or not.
+
+    Parameters
+    ----------
+    root : str or Path
+        Root of the file system that is searched for counters.
+    devices : sequence of str
+        The cards that this rank uses: NVIDIA's by UUID, AMD's by PCI address.
+    """
+    names = lookup.names("energy.meters")
+    return [lookup.find("energy.meters", name).create(root=root, devices=devices) for name in names]
 
 
 class Window:
@@ -36,8 +48,10 @@ class Window:
         Has ``Barrier()`` and ``allgather(object)``, for instance an mpi4py communicator.
     meters : sequence of Meter
         The same meters on every rank, for instance `all_meters`.
-    look_every_s : float
-        Seconds between two looks at the counters, so that a wrap is not missed.
+    look_every_s : float, optional
+        Seconds between two looks at the counters; what the meters ask for by default.
+    synchronize : callable, optional
+        Waits for the device that the work runs on, before either reading.
 
     Attributes
     ----------
@@ -56,25 +70,40 @@ class Window:
     'unavailable'
     """
 
-    def __init__(self, comm: Any, meters: Sequence[Meter], *, look_every_s: float = LOOK_EVERY_S):
-        self.comm, self.look_every_s = comm, look_every_s
+    def __init__(
+        self,
+        comm: Any,
+        meters: Sequence[Meter],
+        *,
+        look_every_s: float | None = None,
+        synchronize: Callable[[], None] = lambda: None,
+    ):
+        self.comm, self.synchronize = comm, synchronize
+        self.look_every_s = look_every_s or LOOK_EVERY_S
+        self._asked = look_every_s is not None
         self.readings: list[Reading] = []
         self.seconds = 0.0
         self._tallies = [_Tally(meter) for meter in meters]
+        # The thread that looks now and then, and the one that asks for the joules so far.
+        self._lock = threading.Lock()
         self._ended = threading.Event()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Self:
+        self.synchronize()
         self.comm.Barrier()
-        for tally in self._tallies:
-            tally.look()
-        if any(not tally.problem for tally in self._tallies):
+        self._look()
+        working = [tally.meter for tally in self._tallies if not tally.problem]
+        if working:
+            if not self._asked:
+                self.look_every_s = min(meter.look_every_s for meter in working)
             self._watcher.start()
         self._start = time.perf_counter()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if kind is None:
+            self.synchronize()
             self.comm.Barrier()
         self.seconds = time.perf_counter() - self._start
         self._ended.set()
@@ -87,32 +116,43 @@ class Window:
 
     def _watch(self) -> None:
         while not self._ended.wait(self.look_every_s):
+            self._look()
+
+    def _look(self) -> None:
+        with self._lock:
             for tally in self._tallies:
                 tally.look()
 
-    def _combine(self) -> list[Reading]:
+    def so_far(self) -> dict[str, float] | None:
+        """Return the joules of the counters that this rank reads by scope, or None if there are none (local)."""
+        self._look()
+        found: dict[str, float] = {}
         for tally in self._tallies:
-            tally.look()
+            if not tally.problem:
+                for scope, joules in tally.by_scope().items():
+                    found.setdefault(scope, joules)
+        return found or None
+
+    def _combine(self) -> list[Reading]:
+        self._look()
         host = _host()
         ranks = self.comm.allgather([tally.report(host) for tally in self._tallies])
         readings = []
         for index, tally in enumerate(self._tallies):
             readings += _sum_over_hosts(tally.meter, [rank[index] for rank in ranks], self.seconds)
         if any(reading.joules is not None for reading in readings):
-            return readings
+            return [_compared(reading, readings) for reading in readings]
         reasons = "; ".join(dict.fromkeys(reading.reason for reading in readings)) or "there is no energy meter"
         return [unavailable(reasons, seconds=self.seconds)]
 
 
 @dataclass(frozen=True)
 class _Report:
-    """What one rank knows of one meter: joules and labels per scope, or the problem."""
+    """What one rank knows of one meter: its counters with their joules in the window, or the problem."""
 
     host: str
     problem: str
-    joules: dict[str, float]
-    labels: dict[str, tuple[str, ...]]
-    period_s: float
+    counters: tuple[Counter, ...]
 
 
 @dataclass
@@ -138,14 +178,16 @@ class _Tally:
             self.problem = str(problem)
 
     def report(self, host: str) -> _Report:
+        """Return what each counter advanced by."""
+        counted = tuple(replace(counter, joules=self.joules[key]) for key, counter in self.last.items())
+        return _Report(host, self.problem, counted)
+
+    def by_scope(self) -> dict[str, float]:
         """Add up the counters of each scope."""
         joules: dict[str, float] = {}
-        labels: dict[str, tuple[str, ...]] = {}
         for key, counter in self.last.items():
             joules[counter.scope] = joules.get(counter.scope, 0.0) + self.joules[key]
-            labels[counter.scope] = (*labels.get(counter.scope, ()), counter.label)
-        period_s = max((counter.period_s for counter in self.last.values()), default=0.0)
-        return _Report(host, self.problem, joules, labels, period_s)
+        return joules
 
 
 def _advance(before: Counter, after: Counter) -> float:
@@ -159,30 +201,46 @@ def _advance(before: Counter, after: Counter) -> float:
 
 
 def _sum_over_hosts(meter: Meter, reports: list[_Report], seconds: float) -> list[Reading]:
-    """One reading per scope; ranks of one host see the same counters, so its lowest rank speaks for it."""
-    hosts: dict[str, _Report] = {}
-    for report in reports:
-        hosts.setdefault(report.host, report)
-    problems = [report.problem for report in hosts.values() if report.problem]
+    """One reading per scope; a counter that several ranks of a host read has one owner, the lowest of them."""
+    hosts = dict.fromkeys(report.host for report in reports)
+    problems = {report.host: report.problem for report in reversed(reports) if report.problem}
     if problems:
         share = f" (on {len(problems)} of {len(hosts)} hosts)" if len(hosts) > 1 else ""
-        return [unavailable(problems[0] + share, scope=meter.scope, source=meter.name, seconds=seconds)]
-    scopes = dict.fromkeys(scope for report in hosts.values() for scope in report.joules)
-    return [_reading(meter, scope, list(hosts.values()), seconds) for scope in scopes]
+        reason = list(problems.values())[-1] + share
+        return [unavailable(reason, scope=meter.scope, source=meter.name, seconds=seconds)]
+    owned: dict[tuple[str, str], Counter] = {}
+    for report in reports:
+        for counter in report.counters:
+            owned.setdefault((report.host, counter.key), counter)
+    scopes = dict.fromkeys(counter.scope for counter in owned.values())
+    return [_reading(meter, scope, owned, len(hosts), seconds) for scope in scopes]
 
 
-def _reading(meter: Meter, scope: str, hosts: list[_Report], seconds: float) -> Reading:
-    having = [report for report in hosts if scope in report.joules]
-    labels = ", ".join(dict.fromkeys(label for report in having for label in report.labels[scope]))
-    source = f"{meter.name}: {labels}" + (f" on {len(hosts)} hosts" if len(hosts) > 1 else "")
-    if len(having) < len(hosts):
-        reason = f"only {len(having)} of {len(hosts)} hosts have this counter"
+def _reading(meter: Meter, scope: str, owned: dict[tuple[str, str], Counter], hosts: int, seconds: float) -> Reading:
+    counters = {key: counter for key, counter in owned.items() if counter.scope == scope}
+    labels = ", ".join(dict.fromkeys(counter.label for counter in counters.values()))
+    source = f"{meter.name}: {labels}" + (f" on {hosts} hosts" if hosts > 1 else "")
+    having = len({host for host, _ in counters})
+    if having < hosts:
+        reason = f"only {having} of {hosts} hosts have this counter"
         return unavailable(reason, scope=scope, source=source, seconds=seconds)
-    least_s = LEAST_UPDATES * max(report.period_s for report in having)
+    least_s = LEAST_UPDATES * max(counter.period_s for counter in counters.values())
     if seconds < least_s:
-        reason = f"{seconds:.3g} s is too short: the counter needs {least_s:.3g} s for {LEAST_UPDATES} updates"
+        reason = f"{TOO_SHORT}: {seconds:.3g} s, but the counter needs {least_s:.3g} s for {LEAST_UPDATES} updates"
         return unavailable(reason, scope=scope, source=source, seconds=seconds)
-    return Reading(sum(report.joules[scope] for report in having), meter.kind, scope, source, "", seconds)
+    joules = sum(counter.joules for counter in counters.values())
+    return Reading(joules, meter.kind, scope, source, "", seconds)
+
+
+def _compared(reading: Reading, readings: Sequence[Reading]) -> Reading:
+    """Note it if another meter of the scope measured something else."""
+    for other in readings:
+        if other is reading or other.scope != reading.scope or None in (other.joules, reading.joules):
+            continue
+        largest = max(other.joules or 0.0, reading.joules or 0.0)
+        if abs((other.joules or 0.0) - (reading.joules or 0.0)) > AGREEMENT * largest:
+            return replace(reading, note=f"{other.source} measured {other.joules:.4g} J")
+    return reading
 
 
 def _host() -> str:

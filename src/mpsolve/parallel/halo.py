@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import math
 import weakref
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from mpsolve.field import Field
 from mpsolve.formats.base import Format
 from mpsolve.ledger import Ledger
 from mpsolve.parallel.cartesian import Cartesian
+from mpsolve.parallel.halo_message import Message, Range, lay_out, view
 from mpsolve.parallel.waiting import complete
 
 if TYPE_CHECKING:
@@ -25,11 +25,7 @@ if TYPE_CHECKING:
 # Tag of all halo messages: two ranks exchange one message each way, so that nothing else must be told apart.
 HALO_TAG = 7200
 
-# Each field's part of a message starts on a multiple of this, so that every storage type lies aligned; bytes.
-ALIGNMENT_BYTES = 8
-
 Direction = tuple[int, ...]
-Range = tuple[int, int]
 
 
 class Halo:
@@ -96,8 +92,8 @@ class Halo:
         _check(grid, fields, width)
         regions = _Regions(grid, width, corners)
         self._wraps = [step for field in fields for pair in regions.wraps(field) for step in _copy_steps(*pair)]
-        outgoing = [_message(rank, regions.edges(rank), fields, format) for rank in regions.directions]
-        incoming = [_message(rank, regions.ghosts(rank), fields, format) for rank in regions.directions]
+        outgoing = [lay_out(rank, regions.edges(rank), fields, format) for rank in regions.directions]
+        incoming = [lay_out(rank, regions.ghosts(rank), fields, format) for rank in regions.directions]
         self._packs = [pair for message in outgoing for pair in message.copies]
         self._unpacks = [pair for message in incoming for pair in message.copies]
         self._compress = [packet.compress for message in outgoing for packet in message.packets]
@@ -105,7 +101,10 @@ class Halo:
         self._sends = [grid.comm.Send_init(m.buffer, m.rank, HALO_TAG) for m in outgoing]
         self._receives = [grid.comm.Recv_init(m.buffer, m.rank, HALO_TAG) for m in incoming]
         self._requests = [*self._receives, *self._sends]
-        self._active, self._device = False, fields[0].device
+        self._active, self._mark = False, None
+        self._device: Any = fields[0].device
+        self._outgoing = [staging for message in outgoing for staging in message.stagings]
+        self._incoming = [staging for message in incoming for staging in message.stagings]
         self._ledger, self._phase, self._counts = ledger, phase, _counts(outgoing)
         if self._requests:
             # MPI complains at its end about persistent requests that nobody freed.
@@ -143,7 +142,12 @@ class Halo:
         for target, source in self._wraps:
             target[...] = source
         for piece, edge in self._packs:
-            piece[...] = edge if self._device is None else self._device.download(edge)
+            piece[...] = edge
+        if self._device is not None and self._packs:
+            for packed, host in self._outgoing:
+                self._device.fetch(packed, host)
+            self._mark = self._device.mark()
+            self._device.synchronize()
         for compress in self._compress:
             compress()
         if self._sends:
@@ -163,8 +167,13 @@ class Halo:
         self._active = False
         for expand in self._expand:
             expand()
-        for piece, ghost in self._unpacks:
-            ghost[...] = piece if self._device is None else self._device.upload(np.ascontiguousarray(piece))
+        # A device unpacks beside what it was told since the edges were packed: the interior.
+        device = self._device if self._unpacks else None
+        with nullcontext() if device is None else device.beside(self._mark):
+            for packed, host in self._incoming:
+                self._device.send(host, packed)
+            for piece, ghost in self._unpacks:
+                ghost[...] = piece
         if self._ledger is not None:
             for name, work in self._counts.items():
                 self._ledger.add(self._phase, name, **work)
@@ -215,79 +224,7 @@ class _Regions:
                     # Later axes have not been wrapped yet, and will copy these ghosts themselves.
                     ghost[other] = edge[other] = (0, self.shape[other])
                 ghost[axis], edge[axis] = self._range(axis, step, False), self._range(axis, -step, True)
-                yield _view(field, ghost), _view(field, edge)
-
-
-@dataclass(frozen=True)
-class _Packet:
-    """The part of a message that carries one field in a narrower format, with a power of two before it.
-
-    Attributes
-    ----------
-    wide : Format
-        The field's format.
-    narrow : Format
-        The format of the message.
-    staging : ndarray
-        The field's numbers, flat, in the storage type of `wide`.
-    exponent : ndarray
-        View of the message: one int64 k; what follows was multiplied by 2**k.
-    payload : ndarray
-        View of the message, in the storage type of `narrow`.
-    """
-
-    wide: Format
-    narrow: Format
-    staging: NDArray
-    exponent: NDArray[np.int64]
-    payload: NDArray
-
-    def compress(self) -> None:
-        """Scale and round the staged numbers into the message; infinities and NaN stay what the format can say."""
-        numbers = self.wide.decode(self.staging)
-        magnitude = np.abs(numbers)
-        largest = float(np.max(magnitude, where=np.isfinite(magnitude), initial=0.0))
-        # The largest number comes below 2**top, so that rounding up cannot overflow; zeros need no scale.
-        top = math.frexp(self.narrow.largest)[1] - 1
-        self.exponent[0] = top - math.frexp(largest)[1] if largest else 0
-        self.payload[...] = self.narrow.encode(np.ldexp(numbers, self.exponent[0]))
-
-    def expand(self) -> None:
-        """Read the message back into the staged numbers; a finite number stays finite."""
-        received = self.narrow.decode(self.payload).astype(self.wide.compute, copy=False)
-        with np.errstate(over="ignore"):
-            numbers = np.ldexp(received, -self.exponent[0])
-        bound = self.wide.largest
-        np.copyto(numbers, np.clip(numbers, -bound, bound), where=np.isfinite(received))
-        self.staging[...] = self.wide.encode(numbers)
-
-
-@dataclass(frozen=True)
-class _Message:
-    """What goes to or comes from one rank: the buffer, and how it is filled or emptied.
-
-    Attributes
-    ----------
-    rank : int
-        The other rank.
-    buffer : ndarray
-        The bytes of the message.
-    copies : list of (ndarray, ndarray)
-        Pieces of the buffer (or of a packet's staging) with the views of fields that belong to them.
-    packets : list of _Packet
-        The fields that travel in a narrower format.
-    formats : tuple of str
-        The format in which each field travels.
-    sizes : tuple of int
-        The bytes of each field's part.
-    """
-
-    rank: int
-    buffer: NDArray[np.uint8]
-    copies: list[tuple[NDArray, NDArray]]
-    packets: list[_Packet]
-    formats: tuple[str, ...]
-    sizes: tuple[int, ...]
+                yield view(field, ghost), view(field, edge)
 
 
 def _copy_steps(target: NDArray, source: NDArray) -> list[tuple[NDArray, NDArray]]:
@@ -300,50 +237,7 @@ def _copy_steps(target: NDArray, source: NDArray) -> list[tuple[NDArray, NDArray
     return [(between, source), (target, between)]
 
 
-def _message(rank: int, boxes: list[tuple[Range, ...]], fields: Sequence[Field], narrow: Format | None) -> _Message:
-    """Lay out a message: for each field in turn its cells in each box."""
-    cells = sum(math.prod(last - first for first, last in box) for box in boxes)
-    travels = [_travel_format(field, narrow) for field in fields]
-    sizes = tuple(_part_bytes(field, travel, cells) for field, travel in zip(fields, travels, strict=True))
-    buffer = np.zeros(sum(sizes), np.uint8)
-    copies, packets = [], []
-    for field, travel, size, end in zip(fields, travels, sizes, itertools.accumulate(sizes), strict=True):
-        part = buffer[end - size : end]
-        if travel is field.format:
-            staging = part[: cells * travel.itemsize].view(travel.storage)
-        else:
-            staging = np.zeros(cells, field.format.storage)
-            payload = part[8 : 8 + cells * travel.itemsize].view(travel.storage)
-            packets.append(_Packet(field.format, travel, staging, part[:8].view(np.int64), payload))
-        copies.extend(_pieces(staging, [_view(field, box) for box in boxes]))
-    return _Message(rank, buffer, copies, packets, tuple(travel.name for travel in travels), sizes)
-
-
-def _travel_format(field: Field, narrow: Format | None) -> Format:
-    """Return the format in which a field travels: its own unless the other one saves bytes."""
-    return narrow if narrow is not None and narrow.itemsize < field.format.itemsize else field.format
-
-
-def _part_bytes(field: Field, travel: Format, cells: int) -> int:
-    """Return the bytes of a field's part of a message, with the scale before it if it has one."""
-    size = cells * travel.itemsize + (0 if travel is field.format else 8)
-    return -(-size // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
-
-
-def _pieces(staging: NDArray, views: list[NDArray]) -> Iterator[tuple[NDArray, NDArray]]:
-    """Cut a flat array into pieces of the shapes of the views, in their order."""
-    first = 0
-    for view in views:
-        yield staging[first : first + view.size].reshape(view.shape), view
-        first += view.size
-
-
-def _view(field: Field, box: Sequence[Range]) -> NDArray:
-    """Return the view of a field's storage at ranges of interior coordinates."""
-    return field.region(tuple(first for first, _ in box), tuple(last for _, last in box))
-
-
-def _counts(outgoing: list[_Message]) -> dict[str, dict[str, int]]:
+def _counts(outgoing: list[Message]) -> dict[str, dict[str, int]]:
     """Return the work of one exchange for each format; a shared message counts under its first field's format."""
     counts: dict[str, dict[str, int]] = {}
     for message in outgoing:

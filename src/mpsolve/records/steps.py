@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -27,6 +28,8 @@ class StepLog:
 
     def __init__(self, path: Path | None):
         self.path = path
+        #: Gives the joules of the counters that rank 0 reads since the work began, by scope; None if there are none.
+        self.joules_so_far: Callable[[], dict[str, float] | None] = lambda: None
         self._start = time.perf_counter()
         self._file: TextIO | None = None
         if path is not None:
@@ -44,7 +47,7 @@ class StepLog:
         residual: float | None = None,
         format: str | None = None,
         escalations: int = 0,
-        joules: float | None = None,
+        joules: dict[str, float] | None = None,
         kind: str = "step",
         **more: Any,
     ) -> None:
@@ -64,8 +67,8 @@ class StepLog:
             Name of the format in use.
         escalations : int
             Escalations along the ladder so far.
-        joules : float, optional
-            Joules so far.
+        joules : dict, optional
+            Joules so far by scope; asked of `joules_so_far` if left out.
         kind : str
             ``"step"``, or ``"refinement"`` for one outer iteration of a solve.
         **more
@@ -73,6 +76,7 @@ class StepLog:
         """
         if self._file is None or self.path is None:
             return
+        joules = self.joules_so_far() if joules is None else joules
         row = {"kind": kind, "step": step, "time": time, "wall_s": self._elapsed() if wall_s is None else wall_s}
         row |= {"residual": residual, "format": format, "escalations": escalations, "joules": joules, **more}
         values, reasons = without_gaps(row, {})

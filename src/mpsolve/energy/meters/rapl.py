@@ -1,6 +1,7 @@
 """Processor and memory energy from the kernel's powercap counters (RAPL, Intel and AMD)."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from mpsolve.energy.base import Counter, Meter
@@ -46,8 +47,8 @@ class Rapl(Meter):
         return counters
 
 
-def create(root: str | Path = "/") -> Meter:
-    """Return the meter for the file system below `root`."""
+def create(root: str | Path = "/", devices: Sequence[str] = ()) -> Meter:
+    """Return the meter for the file system below `root`; cards do not matter."""
     return Rapl(Path(root) / FOLDER)
 
 

@@ -78,6 +78,12 @@ class DenseSolver:
         """Name of the format that factors are made in at present."""
         return self.options.ladder[self.level]
 
+    def forget_factors(self) -> None:
+        """Begin anew, with the first format and the pivoting that was asked for."""
+        self.solver, self.level, self.growth = None, 0, 1.0
+        self.krylov = self.options.refiner == "gmres"
+        self.factory.forget()
+
     def solve(
         self, b: NDArray[np.float64], observe: Callable[[Refinement], None] = lambda entry: None
     ) -> tuple[NDArray[np.float64], Result]:

@@ -64,12 +64,16 @@ class Factory:
         self.observe = observe or (lambda step, steps: None)
         self.watch, self.factor_s = Stopwatch(), 0.0
         self.messages: list[str] = []
-        self.pivoting = options.pivoting == "partial"
-        self.undecided = options.pivoting == "auto" and not operator.sizes.dominant
+        self.forget()
         self._local: Any = np.empty((0, 0), np.float32)
         self._refuse_empty_lines()
         self.scaling = operator.scaling(options.equilibrate)
         self._refuse_overflow()
+
+    def forget(self) -> None:
+        """Go back to the pivoting that was asked for."""
+        self.pivoting = self.options.pivoting == "partial"
+        self.undecided = self.options.pivoting == "auto" and not self.operator.sizes.dominant
 
     def _refuse_empty_lines(self) -> None:
         sizes = self.operator.sizes

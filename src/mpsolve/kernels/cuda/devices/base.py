@@ -30,6 +30,10 @@ class Device(ABC):
     ----------
     name : str
         What the maker calls it.
+    direct : bool
+        Whether MPI takes arrays of the device: see `mpsolve.driver.device_messages`.
+    identity : str
+        What energy meters call it: the UUID of an NVIDIA card, the PCI address of an AMD card; empty if it has neither.
     block : tuple of int
         Threads of a block along the last axis of a grid, the one before it, and the one before that.
     most_blocks : int
@@ -39,6 +43,8 @@ class Device(ABC):
     """
 
     name: str
+    direct: bool = False
+    identity: str = ""
     block: tuple[int, int, int] = (128, 2, 1)
     most_blocks: int = 2048
     probe_side: int = 8192
@@ -60,6 +66,18 @@ class Device(ABC):
     def download(self, values: DeviceArray) -> NDArray:
         """Return a NumPy copy of an array or a view of one."""
         return values.get()
+
+    @abstractmethod
+    def pinned(self, size: int) -> NDArray[np.uint8]:
+        """Return bytes of the host, zeros, that the device copies to and from without a copy between."""
+
+    @abstractmethod
+    def fetch(self, values: DeviceArray, host: NDArray) -> None:
+        """Copy an array to the host; it is there after `synchronize`."""
+
+    @abstractmethod
+    def send(self, host: NDArray, values: DeviceArray) -> None:
+        """Copy an array of the host, which must not change before `synchronize`, to one of the device."""
 
     @abstractmethod
     def compiled(self, kernel: Kernel) -> Callable[[tuple, tuple, Sequence], None]:
@@ -90,6 +108,16 @@ class Device(ABC):
     def together(self, threads: int) -> int:
         """Return the threads of a block whose threads meet, where a kernel wants so many."""
         return threads
+
+    def captured(self, action: Callable[[], object]) -> Callable[[], object]:
+        """Return what does an action again with as few launches as possible.
+
+        Parameters
+        ----------
+        action : callable
+            Launches kernels that are compiled, always on the same arrays, allocates nothing and waits for nothing.
+        """
+        return action
 
     def mark(self) -> Any:
         """Return a mark of what was launched so far."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,13 @@ HEADER = "#define DEVICE __device__ inline\n#define KERNEL __global__ void\n"
 LEAST_CAPABILITY = 70
 #: cudaDataType of the operands (library_types.h); TF32 numbers are FP32 numbers that were rounded before.
 DATA_TYPES = {"fp64": 1, "fp32": 0, "tf32": 0, "bf16": 14, "fp16": 2}
-#: Names of cublasComputeType_t; FP32 sums of exact products for every format that is not here.
-COMPUTE_TYPES = {"fp64": "CUBLAS_COMPUTE_64F", "tf32": "CUBLAS_COMPUTE_32F_FAST_TF32"}
+#: Names of cublasComputeType_t: FP32 sums of products that are exact, but for those of FP32 and FP64.
+COMPUTE_TYPES = dict.fromkeys(("fp32", "bf16", "fp16"), "CUBLAS_COMPUTE_32F") | {
+    "fp64": "CUBLAS_COMPUTE_64F",
+    "tf32": "CUBLAS_COMPUTE_32F_FAST_TF32",
+}
+#: Compute capability of the first cards with units for BF16 and TF32.
+AMPERE = 80
 #: CUBLAS_GEMM_DEFAULT.
 DEFAULT_ALGORITHM = -1
 INSTALL = "pip install 'mpsolve[cuda12]' (or cuda13, or rocm for AMD)"
@@ -48,7 +54,11 @@ class Card(Device):
         properties = self._cupy.cuda.runtime.getDeviceProperties(number)
         self.name = properties["name"].decode()
         self.is_amd = bool(self._cupy.cuda.runtime.is_hip)
-        capability = int(properties["major"]) * 10 + int(properties["minor"])
+        if self.is_amd:
+            self.identity = self._cupy.cuda.runtime.deviceGetPCIBusId(number)
+        else:
+            self.identity = f"GPU-{UUID(bytes=bytes(properties['uuid'][:16]))}"
+        self.capability = capability = int(properties["major"]) * 10 + int(properties["minor"])
         if not self.is_amd and capability < LEAST_CAPABILITY:
             raise BackendUnavailable(
                 f"{self.name} has compute capability {capability / 10}, the backend cuda needs "
@@ -67,6 +77,20 @@ class Card(Device):
         """Return a copy on the card; see `Device.upload`."""
         self.reserve(values.shape, values.dtype)
         return self._cupy.asarray(values)
+
+    def pinned(self, size: int) -> NDArray[np.uint8]:
+        """Return page-locked bytes of the host."""
+        import cupyx  # pyright: ignore[reportMissingImports]
+
+        return cupyx.zeros_pinned(size, np.uint8)
+
+    def fetch(self, values: DeviceArray, host: NDArray) -> None:
+        """Copy on the current stream."""
+        values.get(out=host, blocking=False)
+
+    def send(self, host: NDArray, values: DeviceArray) -> None:
+        """Copy on the current stream."""
+        values.set(host, stream=self._cupy.cuda.get_current_stream())
 
     def compiled(self, kernel: Kernel) -> Callable[[tuple, tuple, Sequence], None]:
         """Return a compiled kernel; see `Device.compiled`."""
@@ -96,14 +120,38 @@ class Card(Device):
 
         (m, n), k = c.shape, left.shape[1]
         wide = np.float64 if format.name == "fp64" else np.float32
-        kind, compute = DATA_TYPES[format.name], getattr(cublas, COMPUTE_TYPES.get(format.name, "CUBLAS_COMPUTE_32F"))
+        kind, compute = DATA_TYPES[format.name], getattr(cublas, self._compute_type(format))
         factors = np.array([alpha, beta], wide)
         address, operation = factors.ctypes.data, cublas.CUBLAS_OP_N
-        cublas.gemmEx(
-            self._cupy.cuda.device.get_cublas_handle(), operation, operation, n, m, k, address,
-            right.data.ptr, kind, _distance(right), left.data.ptr, kind, _distance(left), address + factors.itemsize,
-            c.data.ptr, DATA_TYPES["fp64" if wide is np.float64 else "fp32"], _distance(c), compute, DEFAULT_ALGORITHM,
-        )  # fmt: skip
+        try:
+            cublas.gemmEx(
+                self._cupy.cuda.device.get_cublas_handle(), operation, operation, n, m, k, address,
+                right.data.ptr, kind, _distance(right), left.data.ptr, kind, _distance(left),
+                address + factors.itemsize, c.data.ptr, DATA_TYPES["fp64" if wide is np.float64 else "fp32"],
+                _distance(c), compute, DEFAULT_ALGORITHM,
+            )  # fmt: skip
+        except cublas.CUBLASError as error:
+            raise MpsolveError(
+                f"{self.name} failed in a product in {format.name} of {m} x {k} x {n}: {error}"
+            ) from None
+
+    def _compute_type(self, format: Format) -> str:
+        """Return the name of the arithmetic of products; cards before Ampere lack BF16, and need no TF32 units."""
+        before_ampere = not self.is_amd and self.capability < AMPERE
+        if before_ampere and format.name == "bf16":
+            raise BackendUnavailable(
+                f"{self.name} (compute capability {self.capability / 10}) has no products in bf16; take fp16 or fp32"
+            )
+        return "CUBLAS_COMPUTE_32F" if before_ampere and format.name == "tf32" else COMPUTE_TYPES[format.name]
+
+    def captured(self, action: Callable[[], object]) -> Callable[[], object]:
+        """Capture the launches of an action in a graph; see `Device.captured`."""
+        stream = self._cupy.cuda.Stream(non_blocking=True)
+        with stream:
+            stream.begin_capture()
+            action()
+            graph = stream.end_capture()
+        return lambda: graph.launch(self._cupy.cuda.get_current_stream())
 
     def mark(self):
         """Return an event; see `Device.mark`."""

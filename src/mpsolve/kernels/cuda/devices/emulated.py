@@ -54,6 +54,11 @@ class EmulatedArray:
     size = property(lambda self: self.values.size)
     strides = property(lambda self: self.values.strides)
 
+    @property
+    def __cuda_array_interface__(self) -> dict:
+        """Let MPI take the memory, as that of a card: it is the host's, so that every MPI can."""
+        return self.values.__array_interface__ | {"version": 3, "stream": None}
+
     def __len__(self) -> int:
         return len(self.values)
 
@@ -116,6 +121,18 @@ class Emulated(Device):
         """Return a copy; see `Device.upload`."""
         self.reserve(values.shape, values.dtype)
         return EmulatedArray(np.array(values))
+
+    def pinned(self, size: int) -> NDArray[np.uint8]:
+        """Return bytes of the host."""
+        return np.zeros(size, np.uint8)
+
+    def fetch(self, values: DeviceArray, host: NDArray) -> None:
+        """Copy at once."""
+        host[...] = values.values
+
+    def send(self, host: NDArray, values: DeviceArray) -> None:
+        """Copy at once."""
+        values.values[...] = host
 
     def compiled(self, kernel: Kernel) -> Callable[[tuple, tuple, Sequence], None]:
         """Return a compiled kernel; see `Device.compiled`."""
