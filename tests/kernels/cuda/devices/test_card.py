@@ -100,8 +100,8 @@ def gemm_ex(
 @pytest.fixture
 def cublas(monkeypatch):
     """Install a cuBLAS that computes with NumPy; return it."""
-    names = ("CUBLAS_COMPUTE_32F", "CUBLAS_COMPUTE_64F", "CUBLAS_COMPUTE_32F_FAST_TF32")
-    played = SimpleNamespace(gemmEx=gemm_ex, CUBLASError=CublasTrouble, CUBLAS_OP_N="N", **dict(zip(names, names)))
+    types = {name: name for name in ("CUBLAS_COMPUTE_32F", "CUBLAS_COMPUTE_64F", "CUBLAS_COMPUTE_32F_FAST_TF32")}
+    played = SimpleNamespace(gemmEx=gemm_ex, CUBLASError=CublasTrouble, CUBLAS_OP_N="N", **types)
     for name in ("cupy_backends", "cupy_backends.cuda"):
         monkeypatch.setitem(sys.modules, name, SimpleNamespace())
     monkeypatch.setitem(sys.modules, "cupy_backends.cuda.libs", SimpleNamespace(cublas=played))
