@@ -8,7 +8,7 @@ from mpsolve import gemm_probe, lookup
 from mpsolve.commands.checks.finding import Finding
 from mpsolve.commands.checks.mpi import run_limited
 from mpsolve.energy.window import all_meters
-from mpsolve.errors import BackendUnavailable
+from mpsolve.errors import BackendUnavailable, MpsolveError
 from mpsolve.records.environment import version
 
 REQUIRED = ("numpy", "mpi4py", "h5py")
@@ -52,10 +52,18 @@ def check_gemm() -> list[Finding]:
     return rates + [Finding(name, reason, works=False) for name, reason in reasons]
 
 
+def _cards() -> tuple[str, ...]:
+    """Return what energy meters call the card that a run would use."""
+    try:
+        return lookup.find("backends", "cuda").create(1).devices
+    except MpsolveError:
+        return ()
+
+
 def check_energy(root: str | Path = "/") -> list[Finding]:
     """Try each energy meter."""
     findings = []
-    for meter in all_meters(root):
+    for meter in all_meters(root, _cards()):
         reason = meter.reason()
         text = reason or ", ".join(counter.label for counter in meter.read())
         findings.append(Finding(meter.name, text, works=not reason))
