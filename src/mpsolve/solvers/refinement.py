@@ -11,7 +11,7 @@ from mpsolve.errors import ConfigError
 from mpsolve.field import Field
 from mpsolve.formats.base import Format
 from mpsolve.operators.base import Operator
-from mpsolve.parallel.reductions import maximum, norm, total
+from mpsolve.parallel.reductions import norm, total
 from mpsolve.precision import get_format
 from mpsolve.solvers.automatic import choose_inner
 from mpsolve.solvers.base import Escalation, Refinement, Result, Status
@@ -237,7 +237,7 @@ class RefinementSolver:
         """Return the root of a sum of squares; if it left the safe range, sum again after scaling (collective)."""
         if SMALLEST_SQUARE < square < math.inf:
             return math.sqrt(square)
-        if square == 0.0 and maximum(self.space.comm, float(field.to_numpy().any())) == 0.0:
+        if square == 0.0 and self.space.largest(field) == 0.0:
             return 0.0
         return norm(self.space.comm, field.to_numpy())
 

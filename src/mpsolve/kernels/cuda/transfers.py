@@ -9,6 +9,7 @@ from mpsolve.formats.base import Format
 from mpsolve.kernels.cuda.source import INDEX, Kernel, Storage, assemble, box_parameters, compute_type, over_box
 from mpsolve.kernels.cuda.translate import translate
 from mpsolve.kernels.source import VECTOR
+from mpsolve.kernels.transfers.layout import blending_order
 
 _COARSE = ("p", "q", "r")
 
@@ -83,7 +84,7 @@ def prolongation_kernel(halved: tuple[bool, ...], fine: Format, coarse: Format, 
 
 
 def _blended(halved: tuple[bool, ...], weights: tuple) -> list[str]:
-    """Interpolate between the nearest coarse cells, the last axis first."""
+    """Interpolate between the nearest coarse cells, along the axes of `blending_order`."""
     ndim = len(halved)
     corners = itertools.product(*(("n", "b") if h else ("n",) for h in halved))
     names = {corner: f"x{''.join(corner)}" for corner in corners}
@@ -91,9 +92,11 @@ def _blended(halved: tuple[bool, ...], weights: tuple) -> list[str]:
         f"real {name} = load({', '.join(f'{side}{axis}' for axis, side in enumerate(corner))});"
         for corner, name in names.items()
     ]
-    for axis in reversed([axis for axis in range(ndim) if halved[axis]]):
+    done: list[int] = []
+    for axis in (axis for axis in blending_order([weight != VECTOR for weight in weights]) if halved[axis]):
+        done.append(axis)
         place = INDEX[axis] if weights[axis] == VECTOR else ", ".join(INDEX[:ndim])
-        for corner in [c for c in names if c[axis] == "n" and all(side == "n" for side in c[axis + 1 :])]:
+        for corner in [c for c in names if all(c[other] == "n" for other in done)]:
             far = names[(*corner[:axis], "b", *corner[axis + 1 :])]
             near = names[corner]
             lines.append(f"{near} = {near} + weight{axis}({place}) * ({far} - {near});")

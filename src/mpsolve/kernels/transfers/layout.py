@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from numpy.typing import NDArray
@@ -53,3 +54,16 @@ class Overlay:
                 )
             if last > fine.shape[axis] + fine.halo or coarse.halo < (1 if halved else 0):
                 raise ShapeError(f"axis {axis}: a transfer needs a fine and a coarse halo of at least 1")
+
+
+def blending_order(varying: Sequence[bool]) -> list[int]:
+    """Return the axes in the order in which an interpolation blends along them, the same in every backend.
+
+    Parameters
+    ----------
+    varying : sequence of bool
+        Whether the weights of an axis are a field. If none are, whole coarse rows are blended before they are spread
+        along the last axis; else the last axis comes first.
+    """
+    outer = list(reversed(range(len(varying) - 1)))
+    return [len(varying) - 1, *outer] if any(varying) else [*outer, len(varying) - 1]

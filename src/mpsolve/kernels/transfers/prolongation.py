@@ -14,6 +14,8 @@ from mpsolve.kernels.source import VECTOR, _array_type
 CHUNK = 512
 
 _FINE = ("i", "j", "k")
+#: The name of a coarse column within a chunk.
+_COARSE = "m"
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,19 @@ class ProlongationSpec:
     def compute(self) -> str:
         """Name of the type of the arithmetic."""
         return "float64" if "fp64" in (self.fine.name, self.coarse.name) else "float32"
+
+    @property
+    def rows_first(self) -> bool:
+        """Whether whole coarse rows are blended before they are spread: see `blending_order`."""
+        return all(weight == VECTOR for weight in self.weights)
+
+    @property
+    def buffers(self) -> list[str]:
+        """Names of the buffers of a row: the parent of each fine column and the cell beside it, or blended rows."""
+        if self.rows_first:
+            return ["mixed", "spread"]
+        names = ["".join(map(str, corner)) for corner in self.corners]
+        return [kind + name for name in names for kind in ("parent", "beside")]
 
     @property
     def corners(self) -> list[tuple[int, ...]]:
@@ -78,7 +93,7 @@ def _header(spec: ProlongationSpec) -> list[str]:
 def _weight(spec: ProlongationSpec, axis: int) -> str:
     """Return the weight of the cell beside the parent, at the current fine cell."""
     if spec.weights[axis] == VECTOR:
-        return f"w{axis}[first + column]" if axis == len(spec.halved) - 1 else f"v{axis}"
+        return "element(along, (first + column,))" if axis == len(spec.halved) - 1 else f"v{axis}"
     return f"load(w{axis}, {', '.join([*_FINE[: len(spec.halved) - 1], 'first + column'])})"
 
 
@@ -110,8 +125,10 @@ def prolongation_source(spec: ProlongationSpec) -> str:
     arguments += [f"{name}{axis}" for name in ("lo", "hi", "at") for axis in range(ndim)]
     lines = [*_header(spec), f"def kernel({', '.join(arguments)}):", "    memory.wide_vectors()"]
     lines += [f"    {name} = memory.bare(array_{name})" for name in fields]
-    for corner, kind in itertools.product(spec.corners, ("parent", "beside")):
-        name = kind + "".join(map(str, corner))
+    if spec.weights[-1] == VECTOR:
+        # Indices of NumPy arrays may be negative, which keeps the compiler from loading neighbours at once.
+        lines.append(f"    along = memory.bare(w{ndim - 1})")
+    for name in spec.buffers:
         lines.append(f"    raw_{name} = np.empty({CHUNK} + 2, np.{spec.compute})")
         lines.append(f"    {name} = memory.bare(raw_{name})")
     indent = "    "
@@ -127,10 +144,7 @@ def prolongation_source(spec: ProlongationSpec) -> str:
         else:
             lines.append(f"{indent}p{axis} = {here} - at{axis}")
     lines += _row(spec, indent)
-    lines += [
-        f"    memory.keep(raw_{kind}{''.join(map(str, corner))})"
-        for corner, kind in itertools.product(spec.corners, ("parent", "beside"))
-    ]
+    lines += [f"    memory.keep(raw_{name})" for name in spec.buffers]
     return "\n".join(lines) + "\n"
 
 
@@ -141,21 +155,56 @@ def _row(spec: ProlongationSpec, indent: str) -> list[str]:
     start = f"lo{last} - ((lo{last} - at{last}) & 1)" if spec.halved[last] else f"lo{last}"
     lines = [f"{indent}for first in range({start}, hi{last}, {CHUNK}):"]
     lines.append(f"{inner}stop = min(first + {CHUNK}, hi{last})")
-    for corner in spec.corners:
-        lines += [inner + line for line in _spread(spec, corner)]
+    spread = _mixed(spec) if spec.rows_first else [line for corner in spec.corners for line in _spread(spec, corner)]
+    lines += [inner + line for line in spread]
     lines.append(f"{inner}for column in range(max(lo{last} - first, 0), stop - first):")
-    lines += [f"{inner}    {line}" for line in _blend(spec)]
+    lines += [] if spec.rows_first else [f"{inner}    {line}" for line in _blend(spec)]
     index = ", ".join([*_FINE[:last], "first + column"])
-    value = "x" + "0" * last
+    value = "element(spread, (column,))" if spec.rows_first else "x" + "0" * last
     lines.append(f"{inner}    set_element(o0, ({index},), encode0(load(o0, {index}) + {value}))")
     return lines
+
+
+def _mixed(spec: ProlongationSpec) -> list[str]:
+    """Blend coarse rows along the outer axes into one, and interpolate it at the fine columns of a buffer."""
+    last = len(spec.halved) - 1
+    place = f"base - 1 + {_COARSE}" if spec.halved[last] else f"first + {_COARSE} - at{last}"
+    body = [f"y{''.join(map(str, corner))} = load_coarse(a0, {_rows(corner)}{place})" for corner in spec.corners]
+    done: list[int] = []
+    for axis in (axis for axis in reversed(range(last)) if spec.halved[axis]):
+        done.append(axis)
+        for corner in [corner for corner in spec.corners if all(corner[other] == 0 for other in done)]:
+            low = "".join(map(str, corner))
+            high = "".join(map(str, (*corner[:axis], 1, *corner[axis + 1 :])))
+            body.append(f"y{low} = y{low} + v{axis} * (y{high} - y{low})")
+    result = "y" + "0" * last
+    if not spec.halved[last]:
+        body.append(f"set_element(spread, ({_COARSE},), {result})")
+        return [f"for {_COARSE} in range(stop - first):", *(f"    {line}" for line in body)]
+    body.append(f"set_element(mixed, ({_COARSE},), {result})")
+    return [
+        f"base = (first - at{last}) >> 1",
+        "pairs = (stop - first + 1) >> 1",
+        f"for {_COARSE} in range(pairs + 2):",
+        *(f"    {line}" for line in body),
+        "for pair in range(pairs):",
+        "    here = element(mixed, (pair + 1,))",
+        "    low, high = element(mixed, (pair,)) - here, element(mixed, (pair + 2,)) - here",
+        "    set_element(spread, (2 * pair,), here + element(along, (first + 2 * pair,)) * low)",
+        "    set_element(spread, (2 * pair + 1,), here + element(along, (first + 2 * pair + 1,)) * high)",
+    ]
+
+
+def _rows(corner: tuple[int, ...]) -> str:
+    """Return the indices of a coarse row, parent or beside it along each outer axis."""
+    return "".join(f"{'pb'[side]}{axis}, " for axis, side in enumerate(corner))
 
 
 def _spread(spec: ProlongationSpec, corner: tuple[int, ...]) -> list[str]:
     """Copy a coarse row into buffers of fine columns: the parent of each, and the coarse cell beside it."""
     last = len(spec.halved) - 1
     name = "".join(map(str, corner))
-    row = "".join(f"{'pb'[side]}{axis}, " for axis, side in enumerate(corner))
+    row = _rows(corner)
     if not spec.halved[last]:
         return [
             "for column in range(stop - first):",

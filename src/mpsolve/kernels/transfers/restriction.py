@@ -87,6 +87,8 @@ def restriction_source(spec: RestrictionSpec) -> str:
     lines += [f"    {name} = memory.bare(array_{name})" for name in arrays]
     lines.append(f"    raw = np.empty({2 * CHUNK}, np.{loop.compute})")
     lines.append("    sums_of_rows = memory.bare(raw)")
+    # Indices of NumPy arrays may be negative, which keeps the compiler from loading neighbours at once.
+    lines.append(f"    along = memory.bare(w{ndim - 1})")
     indent = "    "
     for axis in range(ndim - 1):
         lines.append(f"{indent}for {_COARSE[axis]} in range(lo{axis}, hi{axis}):")
@@ -115,7 +117,10 @@ def _columns(spec: RestrictionSpec, indent: str) -> list[str]:
     lines.append(f"{inner}for column in range(2 * (stop - first)):")
     lines.append(f"{inner}    set_element(sums_of_rows, (column,), {_child_sum(spec, 'base + column')})")
     lines.append(f"{inner}for column in range(stop - first):")
-    pair = [f"w{last}[base + 2 * column{more}] * element(sums_of_rows, (2 * column{more},))" for more in ("", " + 1")]
+    pair = [
+        f"element(along, (base + 2 * column{more},)) * element(sums_of_rows, (2 * column{more},))"
+        for more in ("", " + 1")
+    ]
     lines.append(f"{inner}    set_element(o0, ({outer}, first + column,), encode0({' + '.join(pair)}))")
     return lines
 

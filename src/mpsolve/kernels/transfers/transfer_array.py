@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpsolve.field import Field
-from mpsolve.kernels.transfers.layout import Overlay, Weight
+from mpsolve.kernels.transfers.layout import Overlay, Weight, blending_order
 
 
 def child_sums(values: NDArray, overlay: Overlay, weights: Sequence[NDArray | None]) -> NDArray:
@@ -42,29 +42,34 @@ def _every_second(axis: int, ndim: int, start: int) -> tuple[slice, ...]:
 def interpolation(fine: Field, coarse: Field, overlay: Overlay, weights: Sequence[Weight]) -> NDArray:
     """Return the multilinear interpolation of a coarse field at the interior cells of a fine one.
 
-    Between the parent of a fine cell and the coarse cell beside it, along the last axis first.
+    Between the parent of a fine cell and the coarse cell beside it, along the axes of `blending_order`.
     """
     compute = np.result_type(fine.format.compute, coarse.format.compute)
     values = coarse.format.decode(coarse.storage).astype(compute)
     for axis in range(fine.ndim):
         values = values if overlay.halved[axis] else _taken(values, axis, coarse.origin[axis], fine.shape[axis])
-    return _blend(values, 0, fine, coarse, overlay, weights)
+    order = blending_order([isinstance(weight, Field) for weight in weights])
+    return _blend(values, order[::-1], fine, coarse, overlay, weights)
 
 
 def _taken(values: NDArray, axis: int, start: int, count: int) -> NDArray:
     return np.take(values, range(start, start + count), axis)
 
 
-def _blend(values: NDArray, axis: int, fine: Field, coarse: Field, overlay: Overlay, weights: Sequence[Weight]):
-    if axis == fine.ndim:
+def _blend(
+    values: NDArray, axes: Sequence[int], fine: Field, coarse: Field, overlay: Overlay, weights: Sequence[Weight]
+):
+    """Blend along axes, the first of them last."""
+    if not axes:
         return values
+    axis, *others = axes
     if not overlay.halved[axis]:
-        return _blend(values, axis + 1, fine, coarse, overlay, weights)
+        return _blend(values, others, fine, coarse, overlay, weights)
     local = np.arange(fine.shape[axis]) - overlay.first[axis]
     parent = (local >> 1) + coarse.origin[axis]
     beside = parent + 2 * (local & 1) - 1
     near, far = (
-        _blend(np.take(values, index, axis), axis + 1, fine, coarse, overlay, weights) for index in (parent, beside)
+        _blend(np.take(values, index, axis), others, fine, coarse, overlay, weights) for index in (parent, beside)
     )
     return near + _weight(weights[axis], fine, axis) * (far - near)
 
