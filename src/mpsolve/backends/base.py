@@ -127,6 +127,7 @@ class Backend(ABC):
         rounding: str = "nearest",
         first: tuple[int, ...] | None = None,
         key: int = 0,
+        scratch: tuple[int, ...] = (),
     ) -> Launch:
         """Compile a point function for these arrays and bind it to a box.
 
@@ -149,6 +150,8 @@ class Backend(ABC):
             Global index of interior cell 0, for stochastic rounding.
         key : int
             Seed of stochastic rounding, below 2**32.
+        scratch : tuple of int
+            Outputs that are wanted for the inner products alone: what their fields hold afterwards is not defined.
 
         Raises
         ------

@@ -101,6 +101,7 @@ class CpuBackend(Backend):
         rounding: str = "nearest",
         first: tuple[int, ...] | None = None,
         key: int = 0,
+        scratch: tuple[int, ...] = (),
     ) -> Launch:
         """Compile a point function and bind it to arrays; see `Backend.bind`."""
         from mpsolve.kernels.source import KernelSpec
@@ -126,6 +127,7 @@ class CpuBackend(Backend):
             # Sums over narrow formats leave memory idle; there a second look at a buffer costs more than it saves.
             stream=large and not aliases and not (dots and max(output.format.itemsize for output in outputs) < 4),
             aliases=aliases,
+            scratch=scratch,
         )
         first = first if first is not None else (0,) * fields[0].ndim
         return _Compiled(self, spec, outputs, inputs, lo, hi, first, key)

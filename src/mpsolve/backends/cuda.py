@@ -98,6 +98,7 @@ class CudaBackend(Backend):
         rounding: str = "nearest",
         first: tuple[int, ...] | None = None,
         key: int = 0,
+        scratch: tuple[int, ...] = (),
     ) -> Launch:
         """Bind a point function; see `Backend.bind`."""
         fields = [given for given in (*outputs, *inputs) if isinstance(given, Field)]

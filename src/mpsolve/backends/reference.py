@@ -129,6 +129,7 @@ class ReferenceBackend(Backend):
         rounding: str = "nearest",
         first: tuple[int, ...] | None = None,
         key: int = 0,
+        scratch: tuple[int, ...] = (),
     ) -> Launch:
         """Bind a point function to arrays; see `Backend.bind`."""
         fields = [given for given in (*outputs, *inputs) if isinstance(given, Field)]

@@ -45,6 +45,8 @@ class KernelSpec:
         Write outputs past the caches.
     aliases : tuple of (int, int)
         Pairs of an input and an output that are the same array.
+    scratch : tuple of int
+        Outputs that are wanted for the sums alone; where outputs pass the caches, these are not written.
     """
 
     point: Callable | None
@@ -56,6 +58,7 @@ class KernelSpec:
     rounding: str = "nearest"
     stream: bool = False
     aliases: tuple[tuple[int, int], ...] = ()
+    scratch: tuple[int, ...] = ()
 
     @property
     def field_formats(self) -> tuple[Format, ...]:
@@ -181,6 +184,8 @@ def _stream_lines(spec: KernelSpec, indent: str) -> list[str]:
     """Send the buffers on their way past the caches, after the sums have read them."""
     lines = []
     for number, output in enumerate(spec.outputs):
+        if number in spec.scratch:
+            continue
         # Rows of different formats are padded to different lengths.
         row = "0"
         for axis in range(spec.ndim - 1):

@@ -92,7 +92,7 @@ class Operator(ABC):
         Parameters
         ----------
         new, residual : Field
-            FP64 results.
+            FP64 results; the residual is wanted for its norm, and what its field holds afterwards is not defined.
         scaled : Field
             The residual in the format of an inner solver.
         x, correction, b : Field

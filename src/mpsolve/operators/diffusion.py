@@ -237,13 +237,14 @@ class Diffusion(Operator):
         halo = Halo(self.grid, [x, correction], width=1, ledger=self.space.ledger)
         point = CORRECTED[self.grid.ndim, self.coefficients.uniform]
         cells = int(np.prod(self.grid.shape))
-        more = cells * sum(field.format.itemsize for field in (new, correction, scaled))
+        # The residual is not written.
+        more = cells * (sum(f.format.itemsize for f in (new, correction, scaled)) - residual.format.itemsize)
         work = {
             "residual": (residual.format.name, self._work(residual, x, b, 2)),
             "refinement": (scaled.format.name, {"flops": cells * (4 * self.grid.ndim + 3), "bytes": more}),
         }
         # The new iterate and the residual are fields 0 and 1.
-        return self._overlapped(point, [new, residual, scaled], inputs, halo, ((1, 1), (0, 0)), work)
+        return self._overlapped(point, [new, residual, scaled], inputs, halo, ((1, 1), (0, 0)), work, scratch=(1,))
 
     def _loaded(self, fields: Sequence[Field]) -> Sequence[Input]:
         return self._vectors(fields) if self.coefficients.uniform else self._fields
@@ -256,10 +257,14 @@ class Diffusion(Operator):
         halo: Halo,
         dots: tuple[tuple[int, int], ...],
         work: dict[str, tuple[str, dict[str, int]]],
+        scratch: tuple[int, ...] = (),
     ) -> Callable[..., NDArray[np.float64]]:
         """Bind a point function on the inside, while the halo travels, and then on the shell; count work per phase."""
         inside, outside = (
-            [self.space.backend.bind(point, outputs, inputs, lo=lo, hi=hi, dots=dots) for lo, hi in boxes]
+            [
+                self.space.backend.bind(point, outputs, inputs, lo=lo, hi=hi, dots=dots, scratch=scratch)
+                for lo, hi in boxes
+            ]
             for boxes in self._parts(halo)
         )
         reaction = (float(self.coefficients.reaction) / self.scale,) if self.coefficients.uniform else ()

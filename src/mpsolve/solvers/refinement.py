@@ -136,6 +136,8 @@ class RefinementSolver:
             space.bind(scaled_copy, [new], [x], phase="refinement") for x, new in (self.iterates, self.iterates[::-1])
         ]
         self.homogeneous, self._norms, self._measured = False, (0.0, 0.0, 0.0), False
+        #: Whether `residual` is that of the present iterate: the fused pass leaves it undefined.
+        self._known = False
         self._entries = max(1, sum(space.comm.allgather(math.prod(space.shape))))
         self._rungs: list[_Rung] = []
         self._level, self._sent = 0, 0.0
@@ -160,7 +162,7 @@ class RefinementSolver:
         """
         if self.operator.singular:
             self._require_compatible()
-        self._now, self._best, self._measured, self._sent = 0, 0, False, 0.0
+        self._now, self._best, self._measured, self._sent, self._known = 0, 0, False, 0.0, False
         run = _Run(self, observe)
         status = run.refine()
         if status is not Status.CONVERGED:
@@ -221,6 +223,7 @@ class RefinementSolver:
         """Compute the FP64 residual; return its norm, the backward error and the relative residual (collective)."""
         if not self._measured:
             squares = self._evaluate[self._now](1.0, -1.0)
+            self._known = True
             self._take_norms(squares, (self.residual, self._x, self.right_hand_side))
         residual, x, b = self._norms
         self._measured, self.homogeneous = False, b == 0.0
@@ -233,10 +236,18 @@ class RefinementSolver:
         norms = tuple(self._norm(float(square), field) for square, field in zip(squares, fields, strict=True))
         self._norms = (*norms, *self._norms[len(norms) :])
 
+    def _know_residual(self) -> None:
+        """Compute the residual of the present iterate if its field does not hold it (collective)."""
+        if not self._known:
+            self._evaluate[self._now](1.0, -1.0)
+            self._known = True
+
     def _norm(self, square: float, field: Field) -> float:
         """Return the root of a sum of squares; if it left the safe range, sum again after scaling (collective)."""
         if SMALLEST_SQUARE < square < math.inf:
             return math.sqrt(square)
+        if field is self.residual:
+            self._know_residual()
         if square == 0.0 and self.space.largest(field) == 0.0:
             return 0.0
         return norm(self.space.comm, field.to_numpy())
@@ -252,6 +263,7 @@ class RefinementSolver:
         if LEAST_GUESS * unit <= self._sent <= unit * MOST_GUESS:
             scale = self._sent
         else:
+            self._know_residual()
             rung.send(scale)
         enough = MARGIN * self.options.rtol / backward_error if backward_error > 0 else 0.0
         rtol = min(0.1, max(rung.rtol, enough))
@@ -264,6 +276,7 @@ class RefinementSolver:
         fused, self._sent = rung.fused[self._now], 0.0
         if self._now == self._best and fused is not None:
             self._now = 1 - self._now
+            self._known = False
             self._take_norms(fused(gain, guess), (self.residual, self._x))
             self._measured, self._sent = True, guess
             return
@@ -271,6 +284,7 @@ class RefinementSolver:
             self._keep[self._now](1.0)
             self._best = 1 - self._now
         rung.receive[self._now](gain)
+        self._known = False
 
     def _unit_scale(self, format: Format) -> float:
         """Return the power of two that brings the residual into the range of a format (collective for narrow ones).
@@ -279,20 +293,22 @@ class RefinementSolver:
         small for that are scaled by the largest entry itself.
         """
         if format.largest < LEAST_RANGE:
+            self._know_residual()
             return to_unit(self.space.largest(self.residual))
         return to_unit(self._norms[0] / math.sqrt(self._entries)) * TYPICAL
 
     def zero(self) -> None:
         """Set the present iterate to zero."""
         self._x.storage[...] = 0
+        self._known = False
 
     def keep(self) -> None:
         """Remember the present iterate as the best so far."""
         self._best = self._now
 
     def restore(self) -> None:
-        """Return to the best iterate so far."""
-        self._now, self._sent = self._best, 0.0
+        """Return to the best iterate so far, whose residual is measured anew."""
+        self._now, self._sent, self._known = self._best, 0.0, False
 
 
 class _Run:
@@ -382,8 +398,3 @@ def _advice(status: Status, backward_error: float, options: RefinementOptions) -
     if options.ladder[-1] != "fp64":
         return f"{reached}; end the ladder with fp64 (it is {', '.join(options.ladder)})"
     return f"{reached} even in fp64; raise rtol, or check that the operator is symmetric positive definite"
-
-
-def ladder_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names after checking that each is a format."""
-    return tuple(get_format(name).name for name in names)
