@@ -10,7 +10,7 @@ from typing import NoReturn
 from mpsolve.errors import MpsolveError
 
 # In the order of use, which `--help` keeps; each is a module of `mpsolve.commands`.
-COMMANDS = ("ls", "show", "compare", "plot", "machines", "project", "calibrate", "doctor")
+COMMANDS = ("ls", "show", "compare", "plot", "machines", "project", "job", "calibrate", "doctor")
 
 BAD_INPUT = 2
 INTERRUPTED = 130

@@ -68,7 +68,7 @@ def load(
     """
     merged = _Merged({}, {})
     if file is not None:
-        path = _locate(Path(file))
+        path = located(Path(file))
         merged.add(read_toml(path), str(path))
     for text in sets:
         merged.add(_parse_set(text), "--set")
@@ -257,8 +257,14 @@ def _reason(error: BaseException) -> str:
     return " ".join(str(getattr(error, "strerror", None) or error).split())
 
 
-def _locate(file: Path) -> Path:
-    """Return `file`, or the published configuration of that bare name."""
+def located(file: Path) -> Path:
+    """Return `file`, or the published configuration of that bare name.
+
+    Raises
+    ------
+    FileError
+        If there is neither; the message lists the published ones.
+    """
     try:
         if file.exists():
             return file

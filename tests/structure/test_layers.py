@@ -17,7 +17,7 @@ ORDER = (
     ("models",),
     ("library",),
     ("energy", "energy.meters", "records"),
-    ("compare", "projection"),
+    ("compare", "projection", "batch"),
     ("driver",),
     ("commands", "__main__"),
     ("apps",),

@@ -22,7 +22,7 @@ def project(root) -> dict:
 def folders_with_source(root: Path) -> set[str]:
     source = root / "src"
     packages = {".".join(path.parent.relative_to(source).parts) for path in source.rglob("__init__.py")}
-    return packages | {"mpsolve.apps", "mpsolve.configs"}
+    return packages | {"mpsolve.apps", "mpsolve.configs", "mpsolve.jobs"}
 
 
 def test_the_packages_are_the_folders(project, root):

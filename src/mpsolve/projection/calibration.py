@@ -191,6 +191,7 @@ def _one(unit: str) -> str:
 def _job_lines(cores: int) -> list[str]:
     settings: dict[str, Any] = {"scheduler": "none", "status": "measured", "source": "calibrate"}
     settings |= {"note": "ranks are started by hand with mpirun", "unverified": [], "partition": "", "account": ""}
+    settings |= {"account_flag": ""}
     settings |= {"nodes": 1, "ranks_per_node": cores, "gpus_per_node": 0, "cores_per_node": cores, "cores_per_rank": 1}
     settings |= {"gpu_bind": "none", "launcher": "mpirun", "launcher_options": [], "directives": [], "modules": []}
     return ["", "[job]", *(f"{key} = {json.dumps(value)}" for key, value in settings.items())]

@@ -72,7 +72,9 @@ class JobSettings:
     unverified : tuple of str
         Names of the attributes below that are from memory, whatever `status` says.
     partition, account : str
-        Partition or queue; capital letters are a placeholder that the user replaces. Empty: not used.
+        Partition or queue, and who pays; capital letters are a placeholder that the user replaces. Empty: not used.
+    account_flag : str
+        What the scheduler wants before the account, such as ``"--account="`` or ``"-A "``.
     nodes : int
         Nodes of an example job.
     ranks_per_node, gpus_per_node, cores_per_node, cores_per_rank : int
@@ -98,6 +100,7 @@ class JobSettings:
     unverified: tuple[str, ...]
     partition: str
     account: str
+    account_flag: str
     nodes: int
     ranks_per_node: int
     gpus_per_node: int
