@@ -1,0 +1,67 @@
+"""The published batch scripts on a real Slurm, on four virtual nodes of two processors each."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from slurm import Slurm
+
+ROOT = Path(__file__).parents[2]
+SMALL = ("--set", "heat.shape=[24,24]", "--set", "run.pictures=false", "--set", "time.steps=3")
+
+pytestmark = [pytest.mark.launches, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    if not (Path(sys.prefix) / "bin" / "activate").exists():
+        pytest.skip("the scripts activate a virtual environment, and these tests run in none")
+    slurm = Slurm(tmp_path_factory.mktemp("slurm"))
+    yield slurm
+    slurm.stop()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder to submit from, as a user's clone has them."""
+    shutil.copytree(ROOT / "jobs", tmp_path / "jobs")
+    (tmp_path / "runs").mkdir()
+    return tmp_path
+
+
+def test_heat_runs_on_every_rank_of_four_nodes(cluster, folder):
+    job = cluster.submit(
+        "jobs/heat.sbatch", *SMALL, "--precision", "fp32", folder=folder, MPSOLVE_ENVIRONMENT=sys.prefix
+    )
+    (end,) = cluster.wait(job)
+    log = (folder / f"mpsolve-heat-{job}.log").read_text()
+    assert (end["JobState"], end["ExitCode"]) == ("COMPLETED", "0:0"), log
+    record = json.loads((folder / "runs" / f"heat-{job}" / "run.json").read_text())
+    assert record["status"] == "ok" and record["results"]["converged"]
+    assert len(record["environment"]["ranks"]) == 8
+    assert record["environment"]["slurm"]["SLURM_JOB_ID"] == job
+    assert "backward_error" in log
+
+
+def test_a_failed_run_fails_the_job(cluster, folder):
+    job = cluster.submit("jobs/heat.sbatch", "--precision", "fp3", folder=folder, MPSOLVE_ENVIRONMENT=sys.prefix)
+    (end,) = cluster.wait(job)
+    assert end["JobState"] == "FAILED" and end["ExitCode"] == "2:0"
+    assert "fp3" in (folder / f"mpsolve-heat-{job}.log").read_text()
+
+
+def test_a_sweep_ends_in_a_comparison_of_all_precisions(cluster, folder):
+    job = cluster.submit("--array=0,3", "jobs/sweep.sbatch", *SMALL, folder=folder, MPSOLVE_ENVIRONMENT=sys.prefix)
+    ends = cluster.wait(job)
+    logs = "\n".join(path.read_text() for path in sorted(folder.glob("mpsolve-sweep-*.log")))
+    assert [end["JobState"] for end in ends] == ["COMPLETED"] * 2, logs
+    queue = cluster.command("squeue", "-h", "-a", "-t", "all", "-o", "%i %j").splitlines()
+    (last,) = [line.split()[0] for line in queue if line.endswith("mpsolve-compare")]
+    (end,) = cluster.wait(last.split("_")[0])
+    table = (folder / "runs" / f"sweep-{job}.txt").read_text()
+    assert end["JobState"] == "COMPLETED", table
+    for precision in ("fp64", "fp16"):
+        assert (folder / "runs" / f"sweep-{job}" / precision / "run.json").exists()
+        assert precision in table
