@@ -123,6 +123,7 @@ def test_the_tests_mirror_the_source(root):
         "benchmarks",
         "support",
         "gpu",
+        "jobs",
         "__pycache__",
         "data",
     }
