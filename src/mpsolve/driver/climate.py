@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mpsolve import lookup
 from mpsolve.backends.base import Backend
-from mpsolve.driver.climate_options import ClimateAppOptions
+from mpsolve.driver.climate_options import ClimateAppOptions, ClimateOptions
 from mpsolve.driver.metering import open_window, readings_of
 from mpsolve.driver.options import Variant
 from mpsolve.driver.outcome import Outcome, Reference, rates
@@ -20,7 +21,9 @@ from mpsolve.energy.base import Reading
 from mpsolve.errors import ConfigError, ShapeError
 from mpsolve.ledger import Ledger
 from mpsolve.models.shallow_water import diagnostics
-from mpsolve.models.shallow_water.model import ShallowWaterModel, filters
+from mpsolve.models.shallow_water.geometry import Geometry
+from mpsolve.models.shallow_water.input_file import read_ground, read_state
+from mpsolve.models.shallow_water.model import Given, ShallowWaterModel, filters
 from mpsolve.models.shallow_water.problems.base import DAY_S
 from mpsolve.models.shallow_water.stepping import HALO, Core
 from mpsolve.parallel.cartesian import Cartesian
@@ -65,7 +68,13 @@ def build(comm: Intracomm, options: ClimateAppOptions) -> ClimateModel:
     split = (True, not filters(problem, chosen.filter_rad))
     ranks = options.run.ranks or None
     grid = Cartesian.create(comm, (rows, columns), periodic, halo=HALO, ranks_per_axis=ranks, split=split)
-    return ClimateModel(problem, grid, chosen.filter_rad)
+    return ClimateModel(problem, grid, chosen.filter_rad, agree(comm, lambda: _given(problem.geometry, chosen)))
+
+
+def _given(geometry: Geometry, chosen: ClimateOptions) -> Given:
+    """Read what files give instead of the problem."""
+    ground = read_ground(Path(chosen.ground), geometry) if chosen.ground else None
+    return Given(ground, read_state(Path(chosen.initial), geometry) if chosen.initial else None)
 
 
 def time_step(model: ShallowWaterModel, options: ClimateAppOptions) -> float:
@@ -91,7 +100,7 @@ def _core(
     chosen = options.climate
     return model.core(
         backend, ledger, roles, fluxes=chosen.fluxes, scheme=options.time.stepper, dt_s=dt_s,
-        drag_per_s=chosen.drag_per_s, viscosity_m2_s=chosen.viscosity_m2_s,
+        drag_per_s=chosen.drag_per_s, viscosity_m2_s=chosen.viscosity_m2_s, wind_m_s2=chosen.wind_m_s2,
     )  # fmt: skip
 
 
@@ -193,8 +202,9 @@ def _errors(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return truncation and rounding apart: the error against the answer or its estimate, and against FP64."""
     height, results, reasons = core.height(), {}, {}
-    if model.problem.steady:
-        norms = diagnostics.relative_norms(core, height, model.height)
+    truth = model.answer(core.steps * core.method.dt_s)
+    if truth is not None:
+        norms = diagnostics.relative_norms(core, height, truth)
         results |= dict(zip(("error_l1", "error_l2", "error_linf"), norms, strict=True))
         results |= {"error_reference": "analytic", "truncation_error": norms[1]}
     else:
@@ -234,7 +244,7 @@ def estimated_truncation(
         )  # fmt: skip
     except ShapeError:  # On all ranks alike.
         return None
-    coarse = ShallowWaterModel(problem, grid, model.filter_rad)
+    coarse = ShallowWaterModel(problem, grid, model.filter_rad, model.given.halved())
     steps, dt_s = _steps(coarse, options, 2 * core.method.dt_s)
     rough = _core(coarse, backend, options, Roles(), dt_s, Ledger())
     for _ in range(steps):
@@ -266,7 +276,8 @@ def _draw(record: RunRecord, model: ShallowWaterModel, core: Core) -> None:
     """Draw height and vorticity on rank 0, if matplotlib is installed (collective)."""
     from importlib.util import find_spec
 
-    truth = model.grid.gather(np.ascontiguousarray(model.height)) if model.problem.steady else None
+    answer = model.answer(core.steps * core.method.dt_s)
+    truth = None if answer is None else model.grid.gather(np.ascontiguousarray(answer))
     height, spin = model.grid.gather(core.height()), model.grid.gather(diagnostics.vorticity(core))
     if height is None or spin is None or find_spec("matplotlib") is None:
         return

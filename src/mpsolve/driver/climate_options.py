@@ -23,13 +23,16 @@ class ClimateOptions:
 
     problem: str = option("williamson2", "a file in models/shallow_water/problems", choices=_problems)
     shape: tuple[int, ...] = option((64, 128), "rows and columns", min=8)
-    angle_rad: float = option(0.0, "tilt of the flow against the grid (williamson2)", unit="rad", min=0.0, max=1.6)
+    angle_rad: float = option(0.0, "tilt of the flow (williamson2, laeuter)", unit="rad", min=0.0, max=1.6)
     days: float = option(0.0, "simulated days; 0: the usual length of the problem", min=0.0)
     output_hours: float = option(24.0, "simulated hours between two rows of diagnostics", unit="h", above=0.0)
     fluxes: str = option("energy", "what the vorticity fluxes conserve", choices=FLUXES)
     filter_rad: float = option(
         1.0471975511965976, "latitude from which short zonal waves are slowed down; 1.6: nowhere", unit="rad", above=0.0
     )
+    ground: str = option("", "HDF5 or NetCDF-4 file with the height of the ground; empty: that of the problem")
+    initial: str = option("", "HDF5 or NetCDF-4 file with the initial state; empty: that of the problem")
+    wind_m_s2: float = option(0.0, "acceleration by a wind along x, in the middle of the rows", unit="m/s2")
     drag_per_s: float = option(0.0, "linear drag on the velocities", unit="1/s", min=0.0)
     viscosity_m2_s: float = option(-1.0, "of the velocities; negative: that of the problem", unit="m2/s")
 
@@ -42,7 +45,7 @@ class ClimateOptions:
 class StepOptions:
     """Time stepping."""
 
-    stepper: str = option("ssprk3", "ssprk3, rk32 or rk4", choices=tuple(SCHEMES))
+    stepper: str = option("ssprk3", "ssprk3, rk32, rk4 or ab2", choices=tuple(SCHEMES))
     dt_s: float = option(0.0, "time step; 0: from courant", unit="s", min=0.0)
     courant: float = option(0.8, "part of the largest stable step that is taken, if dt_s is 0", above=0.0, max=1.0)
     correction_steps: int = option(50, "steps between two FP64 corrections of the mass", min=1)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,32 @@ def filters(problem: Problem, filter_rad: float) -> bool:
     return problem.geometry.sphere and filter_rad < math.pi / 2
 
 
+@dataclass(frozen=True, eq=False)
+class Given:
+    """What files give instead of the problem; global arrays at the centres of the cells, None where they do not.
+
+    Attributes
+    ----------
+    ground_m : ndarray or None
+        Height of the ground.
+    state : tuple of ndarray, or None
+        Height of the surface in m, eastward and northward velocity in m/s.
+    """
+
+    ground_m: Array | None = None
+    state: tuple[Array, Array, Array] | None = None
+
+    def halved(self) -> Given:
+        """Return the means over squares of four cells."""
+
+        def mean(values: Array) -> Array:
+            rows, columns = values.shape
+            return values.reshape(rows // 2, 2, columns // 2, 2).mean(axis=(1, 3))
+
+        state = None if self.state is None else tuple(map(mean, self.state))
+        return Given(None if self.ground_m is None else mean(self.ground_m), cast("Any", state))
+
+
 class ShallowWaterModel:
     """A shallow-water problem on the block of this rank.
 
@@ -37,10 +64,12 @@ class ShallowWaterModel:
         The division of its grid.
     filter_rad : float
         Latitude from which zonal waves are filtered; pi / 2 or more: nowhere.
+    given : Given
+        What files give.
     """
 
-    def __init__(self, problem: Problem, grid: Cartesian, filter_rad: float) -> None:
-        self.problem, self.grid, self.filter_rad = problem, grid, filter_rad
+    def __init__(self, problem: Problem, grid: Cartesian, filter_rad: float, given: Given | None = None) -> None:
+        self.problem, self.grid, self.filter_rad, self.given = problem, grid, filter_rad, given or Given()
         self.filtered = filters(problem, filter_rad)
         rows, columns = grid.slices
         geometry = problem.geometry
@@ -50,8 +79,38 @@ class ShallowWaterModel:
         north = problem.northward(geometry.y_edge[:-1][rows, None], x)
         self.northward = np.broadcast_to(north, grid.shape) * geometry.open[:-1][rows, None]
         self.bottom = None if problem.bottom is None else np.broadcast_to(problem.bottom(y, x), grid.shape)
+        self._take_given()
         cells = math.prod(grid.global_shape)
         self.depth_m = total(grid.comm, self.height) / cells
+
+    def _take_given(self) -> None:
+        """Put the arrays of files in place of the problem's; velocities go to the faces between two cells."""
+        given, slices = self.given, self.grid.slices
+        if given.ground_m is not None:
+            self.bottom = np.ascontiguousarray(given.ground_m[slices])
+        if given.state is not None:
+            height, east, north = given.state
+            south = np.roll(north, 1, axis=0)
+            faces = self.problem.geometry.open[:-1, None] * (north + south) / 2
+            self.height = np.ascontiguousarray(height[slices])
+            self.eastward = np.ascontiguousarray(((east + np.roll(east, 1, axis=1)) / 2)[slices])
+            self.northward = np.ascontiguousarray(faces[slices])
+
+    def answer(self, time_s: float) -> Array | None:
+        """Return the exact height of the surface at a time, local block; None if it is not known."""
+        if self.given.state is not None or self.given.ground_m is not None:
+            return None
+        if self.problem.answer is None:
+            return self.height if self.problem.steady else None
+        rows, columns = self.grid.slices
+        geometry = self.problem.geometry
+        return self.problem.answer(geometry.y[rows, None], geometry.x[None, columns], time_s)
+
+    def _wind(self, wind_m_s2: float) -> Array:
+        """Return the acceleration by the wind on each row: a cosine, zero at the southern and northern end."""
+        y, edge = self.problem.geometry.y, self.problem.geometry.y_edge
+        middle, width = (edge[0] + edge[-1]) / 2, edge[-1] - edge[0]
+        return wind_m_s2 * np.cos(np.pi * (y - middle) / width)
 
     def largest_dt_s(self, scheme: str) -> float:
         """Return the largest stable step: that of the fastest wave on the finest cell, with the flow (collective).
@@ -79,12 +138,13 @@ class ShallowWaterModel:
         dt_s: float,
         drag_per_s: float,
         viscosity_m2_s: float,
+        wind_m_s2: float = 0.0,
     ) -> Core:
         """Return a core in the initial state (collective)."""
         problem = self.problem
         physics = Physics(
             self.depth_m, problem.gravity_m_s2, problem.viscosity_m2_s if viscosity_m2_s < 0 else viscosity_m2_s,
-            drag_per_s, np.zeros(problem.geometry.shape[0]), self.bottom,
+            drag_per_s, self._wind(wind_m_s2), self.bottom,
         )  # fmt: skip
         smooth = PolarFilter(problem.geometry, self.grid, self.filter_rad) if self.filtered else None
         core = Core(

@@ -36,16 +36,20 @@ class Scheme:
         Increments that are added to the new state at the end, with their factors.
     limit : float
         Largest frequency times time step for which waves do not grow.
+    history : tuple of float, optional
+        Of a stepper with one tendency a step: the factors of that of this step and of the step before. The increments
+        take turns.
     """
 
     stages: tuple[Stage, ...]
     extra: tuple[tuple[int, float], ...]
     limit: float
+    history: tuple[float, float] | None = None
 
     @property
     def increments(self) -> int:
         """How many increments are kept at once."""
-        return 1 + max(stage.target for stage in self.stages)
+        return 2 if self.history else 1 + max(stage.target for stage in self.stages)
 
 
 SCHEMES = {
@@ -59,5 +63,8 @@ SCHEMES = {
         ((0, 1 / 3), (1, 2 / 3)),
         8**0.5,
     ),
+    # Adams and Bashforth, shifted by 0.1 against the computational mode; the limit is where its roots leave the unit
+    # circle. The first step is Euler's.
+    "ab2": Scheme((Stage(-1, 0, 0.0, 1.0),), (), 0.5, (1.6, -0.6)),
 }
 """The steppers by name."""

@@ -22,7 +22,7 @@ from mpsolve.parallel.reductions import total
 from mpsolve.parallel.space import Space
 from mpsolve.precision import Roles, get_format
 from mpsolve.solvers.multigrid.stencil import local_vector
-from mpsolve.solvers.vectors import add_scaled, scaled_copy
+from mpsolve.solvers.vectors import add_scaled, add_two, scaled_copy
 
 #: Ghost layers: a stage reaches one cell, and with triads the vorticity beside it another one.
 HALO = 2
@@ -90,12 +90,16 @@ class Method:
 
     def stages(self) -> tuple[Stage, ...]:
         """Return the stages; a filter needs the last increment by itself, before it becomes part of the state."""
+        if SCHEMES[self.scheme].history:
+            return SCHEMES[self.scheme].stages
         *first, last = SCHEMES[self.scheme].stages
         return (*first, last if self.smooth is None else replace(last, target=SCHEMES[self.scheme].increments))
 
     def additions(self) -> tuple[tuple[int, float], ...]:
         """Return the increments that are added to the new state at the end, with their factors."""
         scheme = SCHEMES[self.scheme]
+        if scheme.history:
+            return ()
         return scheme.extra + (((scheme.increments, 1.0),) if self.smooth is not None else ())
 
 
@@ -144,12 +148,18 @@ class Core:
         # Fluxes by triads load the ground and the vorticity of the corners from memory.
         self._corners = self._over_ground() if method.fluxes in TRIADS else None
         self.now, self.steps, self.scales = 0, 0, (1.0, 1.0, 1.0)
+        self._scheme = SCHEMES[method.scheme]
+        #: Scales of the increments as they were last made; the tendency of the step before counts once there is one.
+        self._made_with, self._has_history = [self.scales] * count, False
         self._bind()
 
     def _bind(self) -> None:
         """Bind what a step does, from either of the two states."""
         there_and_back = (self.states, self.states[::-1])
-        self._stages = [[self._bound(stage, now) for stage in self.method.stages()] for now in (0, 1)]
+        self._stages = [
+            [self._bound(self._turned(stage, now), now) for stage in self.method.stages()] for now in (0, 1)
+        ]
+        self._united = [self._unions(now) for now in (0, 1)] if self._scheme.history else []
         self._additions = [
             [(factor, self._added(number, 1 - now)) for number, factor in self.method.additions()] for now in (0, 1)
         ]
@@ -160,6 +170,26 @@ class Core:
         self._tendency: list[tuple[Callable, list[Callable]]] | None = None
         self._exchanges = [self._halo(state) for state in self.states]
         self._swaps = [self._halo(increment) for increment in self.increments]
+
+    def _turned(self, stage: Stage, now: int) -> Stage:
+        """Return a stage whose increment is that of this step's turn, if increments take turns."""
+        return replace(stage, target=now) if self._scheme.history else stage
+
+    def _unions(self, now: int) -> list[Callable[..., object]]:
+        """Bind the new state as the old one and both increments."""
+        old, new, first, second = self.states[now], self.states[1 - now], self.increments[now], self.increments[1 - now]
+        return [
+            self.space.bind(add_two, [n], [o, p, q], phase="stage", flops=4)
+            for n, o, p, q in zip(new, old, first, second, strict=True)
+        ]
+
+    def _unite(self) -> None:
+        """Add the increments of this step and of the one before to the state."""
+        here, before = self._scheme.history if self._has_history and self._scheme.history else (1.0, 0.0)
+        scales = zip(self._made_with[self.now], self._made_with[1 - self.now], strict=True)
+        for unite, (now, then) in zip(self._united[self.now], scales, strict=True):
+            unite(here * now, before * then)
+        self._has_history = True
 
     def _set(self, format: Format) -> Set:
         return self.space.zeros(format), self.space.zeros(format), self.space.zeros(format)
@@ -222,6 +252,8 @@ class Core:
             keep = tuple(stage.keep * old / new if old else 0.0 for old, new in zip(read, written, strict=True))
             advance = tuple(stage.advance * self.method.dt_s / new for new in written)
             launch(*constants, 0.5, 0.25, *read, float(final), *keep, *advance, *weights)
+            if not final:
+                self._made_with[stage.target] = written
 
         return run
 
@@ -247,7 +279,7 @@ class Core:
 
     def set_state(self, height: NDArray, eastward: NDArray, northward: NDArray) -> None:
         """Begin at a state: heights of the surface and velocities, local blocks (collective)."""
-        self.steps = 0
+        self.steps, self._has_history = 0, False
         for field, values in zip(self.state, (height - self.physics.depth_m, eastward, northward), strict=True):
             field.set(values)
         self.choose_scales()
@@ -259,6 +291,7 @@ class Core:
     def go_back(self, snapshot: tuple[int, list[NDArray[np.float64]]]) -> None:
         """Return to an earlier state."""
         self.steps, blocks = snapshot
+        self._has_history = False
         for field, values in zip(self.state, blocks, strict=True):
             field.set(values)
 
@@ -310,8 +343,10 @@ class Core:
                 self._swaps[stage.source].exchange()
             run()
             if smooth is not None:
-                smooth(self.increments[stage.target])
-        for copy in self._copies[self.now] if smooth is not None else ():
+                smooth(self.increments[self._turned(stage, self.now).target])
+        if self._scheme.history:
+            self._unite()
+        for copy in self._copies[self.now] if smooth is not None and not self._scheme.history else ():
             copy(1.0)
         for factor, adds in self._additions[self.now]:
             for add, scale in zip(adds, self.scales, strict=True):

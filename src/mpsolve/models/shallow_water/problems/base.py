@@ -36,6 +36,8 @@ class Problem:
         Height of the ground in m; None: flat.
     steady : bool
         Whether the initial state is the answer at all times.
+    answer : callable or None
+        Height of the surface at y, x and a time in s, where it is known and changes.
     viscosity_m2_s : float
         Of the momentum equation.
     days : float
@@ -49,6 +51,7 @@ class Problem:
     northward: Function
     bottom: Function | None = None
     steady: bool = False
+    answer: Callable[[Array, Array, float], Array] | None = None
     viscosity_m2_s: float = 0.0
     days: float = 5.0
 
