@@ -104,10 +104,9 @@ def test_a_wind_moves_water_at_rest_and_dies_out_at_the_ends(alone):
     wind = model._wind(1e-5)
     assert wind.max() == pytest.approx(1e-5, rel=0.01) and wind[0] < 1.1e-6 and wind[-1] < 1.1e-6
     still = np.zeros_like(model.eastward)
-    core = model.core(
-        lookup.find("backends", "reference").create(1), Ledger(), Roles(), fluxes="energy", scheme="ssprk3", dt_s=50.0, drag_per_s=0.0,
-        viscosity_m2_s=0.0, wind_m_s2=1e-5,
-    )  # fmt: skip
+    backend = lookup.find("backends", "reference").create(1)
+    fixed = {"fluxes": "energy", "scheme": "ssprk3", "dt_s": 50.0, "drag_per_s": 0.0, "viscosity_m2_s": 0.0}
+    core = model.core(backend, Ledger(), Roles(), wind_m_s2=1e-5, **fixed)
     core.set_state(np.full_like(model.height, 5000.0), still, still)
     core.step()
     moved = core.state[1].to_numpy().mean(axis=1)
