@@ -28,7 +28,8 @@ from mpsolve.parallel.space import Space
 from mpsolve.precision import get_format
 from mpsolve.solvers.dense.options import DenseOptions
 from mpsolve.solvers.dense.refinement import DenseSolver
-from mpsolve.solvers.refinement import RefinementOptions, RefinementSolver
+from mpsolve.solvers.refinement import RefinementSolver
+from mpsolve.solvers.refinement_options import RefinementOptions
 
 FORMATS = ("fp64", "fp32", "bf16", "fp16")
 #: Cells along an axis of the explicit and of the implicit problem; quick ones.

@@ -34,7 +34,8 @@ def solvers(comm, size: int, axes: int, ratio: float) -> dict:
     from mpsolve.parallel.cartesian import Cartesian
     from mpsolve.parallel.space import Space
     from mpsolve.precision import get_format
-    from mpsolve.solvers.refinement import RefinementOptions, RefinementSolver
+    from mpsolve.solvers.refinement import RefinementSolver
+    from mpsolve.solvers.refinement_options import RefinementOptions
 
     shape = (size,) * axes
     grid = Cartesian.create(comm, shape, (False,) * axes, halo=2)

@@ -17,7 +17,7 @@ from mpsolve.parallel import launch
 from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.space import Space
 from mpsolve.precision import ladder_from, preset
-from mpsolve.solvers.refinement import RefinementOptions
+from mpsolve.solvers.refinement_options import RefinementOptions
 from mpsolve.timestepping.base import SteppedProblem
 
 RANKS = launch.launched()

@@ -175,7 +175,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ----------
     parser : argparse.ArgumentParser
         Receives ``config`` (Path or None), ``set`` (list of str), ``precision`` (str or None), ``sweep`` (tuple of
-        str, empty if not given), ``backend`` (str or None), ``out`` (Path or None) and ``print_config`` (bool).
+        str, empty if not given), ``backend`` (str or None), ``out`` (Path or None), ``restart`` (str or None) and
+        ``print_config`` (bool).
     """
     parser.add_argument("--config", type=Path, metavar="FILE", help="a TOML file, or a published name such as earth")
     parser.add_argument(
@@ -187,6 +188,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--backend", metavar="NAME", help="auto, cpu, cuda or reference")
     parser.add_argument("--out", type=Path, metavar="DIR", help="run directory; default: a new one below runs/")
+    parser.add_argument(
+        "--restart", metavar="auto|PATH", help="go on from the newest checkpoint of --out, or from this one"
+    )
     parser.add_argument("--print-config", action="store_true", help="print the resolved configuration as TOML and stop")
 
 

@@ -16,7 +16,8 @@ from mpsolve.operators.diffusion import Diffusion
 from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.space import Space
 from mpsolve.precision import get_format
-from mpsolve.solvers.refinement import RefinementOptions, RefinementSolver
+from mpsolve.solvers.refinement import RefinementSolver
+from mpsolve.solvers.refinement_options import RefinementOptions
 
 SIDES = (("dirichlet", "neumann"), ("periodic", "periodic"))
 

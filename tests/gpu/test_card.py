@@ -19,7 +19,8 @@ from mpsolve.parallel.space import Space
 from mpsolve.precision import get_format
 from mpsolve.solvers.dense.options import DenseOptions
 from mpsolve.solvers.dense.refinement import DenseSolver
-from mpsolve.solvers.refinement import RefinementOptions, RefinementSolver
+from mpsolve.solvers.refinement import RefinementSolver
+from mpsolve.solvers.refinement_options import RefinementOptions
 from mpsolve.solvers.vectors import add_scaled
 
 pytestmark = pytest.mark.gpu

@@ -11,7 +11,7 @@ from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.reductions import maximum
 from mpsolve.parallel.space import Space
 from mpsolve.precision import get_format, ladder_from, preset
-from mpsolve.solvers.refinement import RefinementOptions
+from mpsolve.solvers.refinement_options import RefinementOptions
 from mpsolve.timestepping.base import SteppedProblem
 
 pytestmark = pytest.mark.ranks

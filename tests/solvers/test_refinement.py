@@ -13,7 +13,8 @@ from mpsolve.parallel.alone import Alone
 from mpsolve.parallel.space import Space
 from mpsolve.precision import get_format, ladder_from
 from mpsolve.solvers.base import Status
-from mpsolve.solvers.refinement import RefinementOptions, RefinementSolver
+from mpsolve.solvers.refinement import RefinementSolver
+from mpsolve.solvers.refinement_options import RefinementOptions
 
 FORMATS = ["fp64", "fp32", "tf32", "bf16", "fp16", "fp8_e4m3", "fp8_e5m2"]
 SIZE = 30

@@ -12,6 +12,7 @@ import numpy as np
 
 from mpsolve import lookup
 from mpsolve.backends.base import Backend
+from mpsolve.driver.checkpoints import Checkpoints, Resumed, State, problem_of
 from mpsolve.driver.climate_options import ClimateAppOptions, ClimateOptions
 from mpsolve.driver.metering import open_window, readings_of
 from mpsolve.driver.options import Variant
@@ -123,16 +124,28 @@ def prepare(model: ClimateModel, backend: Backend, options: ClimateAppOptions) -
 
 
 def run(
-    model: ClimateModel, backend: Backend, variant: Variant, prepared: Prepared, record: RunRecord, reference: Reference
+    model: ClimateModel,
+    backend: Backend,
+    variant: Variant,
+    prepared: Prepared,
+    record: RunRecord,
+    reference: Reference,
+    resumed: Resumed | None = None,
 ) -> tuple[Outcome, list[Reading]]:
     """Run a prepared problem (collective); parameters and result as in `mpsolve.driver.heat.run`."""
     options, core, comm = variant.options, prepared.core, model.grid.comm
-    before = diagnostics.invariants(core)
-    with open_window(comm, backend, record.steps) as window:
-        problem = _march(core, prepared.steps, variant, record.steps, before)
+    begin = diagnostics.invariants(core) | {"surface": core.volume()}
+    if resumed is not None:
+        core.restore(resumed.arrays(model.grid), resumed.numbers["core"])
+        begin = resumed.numbers["begin"]
+    before = {name: value for name, value in begin.items() if name != "surface"}
+    first = core.steps
+    saving = Checkpoints(model.grid, record.directory, options.run)
+    with open_window(comm, backend, record.steps) as window, saving:
+        problem = _march(core, prepared.steps, variant, record.steps, begin, saving)
     results = rates(comm, prepared.ledger, window.seconds, math.prod(model.grid.global_shape) * 3, core.steps)
     results |= {"time_s": window.seconds, "setup_s": prepared.setup_s, "steps": core.steps, "dt_s": core.method.dt_s}
-    results["simulated_days_per_day"] = core.steps * core.method.dt_s / window.seconds
+    results["simulated_days_per_day"] = (core.steps - first) * core.method.dt_s / window.seconds
     results |= {"converged": not problem, "format": options.precision.inner}
     reasons: dict[str, str] = {**NO_SOLVE}
     if not problem:
@@ -148,13 +161,20 @@ def run(
 
     def again() -> None:
         core.set_state(model.height, model.eastward, model.northward)
-        _march(core, prepared.steps, variant, StepLog(None), before)
+        _march(core, prepared.steps, variant, StepLog(None), begin)
 
     least_s = 0.0 if problem else options.run.energy_seconds
     return outcome, readings_of(comm, backend, window, least_s, prepared.ledger, again)
 
 
-def _march(core: Core, steps: int, variant: Variant, log: StepLog, before: dict[str, float]) -> str:
+def _march(
+    core: Core,
+    steps: int,
+    variant: Variant,
+    log: StepLog,
+    before: dict[str, float],
+    saving: Checkpoints | None = None,
+) -> str:
     """Do all steps, with a row of diagnostics at each interval; go back to the last good state if something goes wrong.
 
     Return what went wrong, and at which step.
@@ -162,9 +182,17 @@ def _march(core: Core, steps: int, variant: Variant, log: StepLog, before: dict[
     options = variant.options
     interval = max(1, round(options.climate.output_hours * 3600 / core.method.dt_s))
     progress = Progress(core.grid.comm.rank == 0, steps, f"{variant.label}: step", options.run.log_seconds)
-    volume, begin = core.volume(), time.perf_counter()
+    volume, begin, first = before["surface"], time.perf_counter(), core.steps
+    before = {name: value for name, value in before.items() if name != "surface"}
     good = core.snapshot()
+
+    def state() -> State:
+        arrays, numbers = core.saved()
+        return arrays, {"problem": problem_of(options), "core": numbers, "begin": before | {"surface": volume}}
+
     while core.steps < steps:
+        if saving is not None and core.steps > first:
+            saving.after(core.steps, state)
         core.step()
         if core.steps % options.time.correction_steps == 0 or core.steps == steps:
             core.restore_volume(volume)
@@ -181,7 +209,7 @@ def _march(core: Core, steps: int, variant: Variant, log: StepLog, before: dict[
         drifts = _drifts(before, diagnostics.invariants(core))
         row: dict[str, Any] = dict(drifts)
         log.append(step=core.steps, time=core.steps * core.method.dt_s, format=options.precision.inner, **row)
-        rate = core.steps * core.method.dt_s / (time.perf_counter() - begin)
+        rate = (core.steps - first) * core.method.dt_s / (time.perf_counter() - begin)
         progress.update(core.steps, f"day {day:.2f}, {rate:.3g} days a day")
     progress.close()
     return ""

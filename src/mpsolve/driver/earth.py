@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from mpsolve.backends.base import Backend
 from mpsolve.driver import setup
+from mpsolve.driver.checkpoints import Checkpoints, Resumed, State, problem_of
 from mpsolve.driver.metering import open_window, readings_of
 from mpsolve.driver.options import EarthOptions, HeatAppOptions, Variant
 from mpsolve.driver.outcome import NEVER, Outcome, Reference, Tally, rates, rounding_error
@@ -75,14 +77,24 @@ def prepare(model: EarthModel, backend: Backend, options: HeatAppOptions) -> Pre
 
 
 def run(
-    model: EarthModel, backend: Backend, variant: Variant, prepared: Prepared, record: RunRecord, reference: Reference
+    model: EarthModel,
+    backend: Backend,
+    variant: Variant,
+    prepared: Prepared,
+    record: RunRecord,
+    reference: Reference,
+    resumed: Resumed | None = None,
 ) -> tuple[Outcome, list[Reading]]:
     """Run the climate (collective); parameters and result as in `mpsolve.driver.heat.run`."""
     comm, options, stepper = model.grid.comm, variant.options, prepared.stepper
     tally = Tally(record.steps)
-    with open_window(comm, backend, record.steps) as window:
-        steady = _steady_state(model, backend, options, prepared.ledger, tally)
-        years = _Years(model, stepper, variant, tally, steady)
+    saving = Checkpoints(model.grid, record.directory, options.run)
+    with open_window(comm, backend, record.steps) as window, saving:
+        given = {} if resumed is None else resumed.arrays(model.grid)
+        steady = given["steady"] if given else _steady_state(model, backend, options, prepared.ledger, tally)
+        years = _Years(model, stepper, variant, tally, steady, saving)
+        if resumed is not None:
+            years.restore(given, resumed.numbers)
         months = years.run()
     unknowns = int(np.prod(model.sphere.shape))
     results = tally.results() | rates(comm, prepared.ledger, window.seconds, unknowns, stepper.steps + 1)
@@ -132,9 +144,12 @@ class _Years:
         variant: Variant,
         tally: Tally,
         steady: NDArray[np.float64],
+        saving: Checkpoints | None = None,
     ) -> None:
-        options = variant.options
+        self.options = options = variant.options
         self.comm, self.model, self.stepper = model.grid.comm, model, stepper
+        self.saving, self._done = saving, 0
+        self._monthly, self._sum = self._new_year()
         self.tally, self.steady = tally, steady
         self.wanted, self.most = options.earth.years, options.earth.years or options.earth.max_years
         self.tolerance = options.earth.equilibrium_k
@@ -143,6 +158,30 @@ class _Years:
         steps, label = self.wanted * STEPS_PER_YEAR, f"{variant.label}: step"
         self._progress = Progress(self.comm.rank == 0, steps, label, options.run.log_seconds)
         stepper.set_state(steady)
+
+    def _new_year(self) -> tuple[MonthlyMeans, NDArray[np.float64]]:
+        """Return what a year's monthly means and its mean are added up in."""
+        return MonthlyMeans(self.model.grid.shape, STEPS_PER_YEAR), np.zeros(self.model.grid.shape)
+
+    def saved(self) -> State:
+        """Return what the next step depends on."""
+        arrays, numbers = self.stepper.saved()
+        arrays |= {"steady": self.steady, "sum": self._sum}
+        arrays |= {f"month_{place:02d}": month for place, month in enumerate(self._monthly.months)}
+        counts = {"year": self.year, "done": self._done, "change": self.change, "mean": self._mean}
+        saved = {"problem": problem_of(self.options), "stepper": numbers, "tally": self.tally.saved()}
+        return arrays, saved | {"years": counts}
+
+    def restore(self, arrays: Mapping[str, NDArray[np.float64]], numbers: Mapping[str, Any]) -> None:
+        """Go on from what `saved` returned."""
+        self.stepper.restore(arrays, numbers["stepper"])
+        self.tally.restore(numbers["tally"])
+        counts = numbers["years"]
+        self.year, self._done = int(counts["year"]), int(counts["done"])
+        self.change, self._mean = float(counts["change"]), float(counts["mean"])
+        self._sum = arrays["sum"]
+        for place, month in enumerate(self._monthly.months):
+            month[...] = arrays[f"month_{place:02d}"]
 
     def run(self) -> NDArray[np.float64]:
         """Return the monthly means of the last year, local, shape (12, rows, columns)."""
@@ -169,18 +208,22 @@ class _Years:
 
     def _one_year(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Step through a year; return its monthly means and the mean of its states."""
-        monthly, mean = MonthlyMeans(self.model.grid.shape, STEPS_PER_YEAR), np.zeros(self.model.grid.shape)
-        for _ in range(STEPS_PER_YEAR):
+        while self._done < STEPS_PER_YEAR:
             report = self.stepper.advance()
             assert report.result is not None
             self.tally.add(self.stepper.steps, self.stepper.time, report.result)
             if self.tally.failed:
                 break
             state = self.stepper.state()
-            monthly.add(self.stepper.steps, state)
-            mean += state / STEPS_PER_YEAR
+            self._monthly.add(self.stepper.steps, state)
+            self._sum += state / STEPS_PER_YEAR
+            self._done += 1
+            if self.saving is not None:
+                self.saving.after(self.stepper.steps, self.saved)
             self._progress.update(self.stepper.steps, f"year {self.year + 1}, last change {self.change:.1e} K")
-        return monthly.months, mean
+        months, mean = self._monthly.months, self._sum
+        (self._monthly, self._sum), self._done = self._new_year(), 0
+        return months, mean
 
 
 def _publish(record: RunRecord, model: EarthModel, months: NDArray, options: HeatAppOptions) -> dict[str, Any]:

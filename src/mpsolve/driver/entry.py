@@ -43,4 +43,4 @@ def main(parser: ArgumentParser, arguments: Sequence[str], options: str, flags: 
 
     comm = launch.start()
     variants = launch.agree(comm, lambda: variants_of(parsed, kind, given))
-    return run_all(comm, variants, parsed.out, [parser.prog, *arguments])
+    return run_all(comm, variants, parsed.out, [parser.prog, *arguments], parsed.restart)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mpsolve import lookup
 from mpsolve.backends.base import Backend
 from mpsolve.driver import setup
+from mpsolve.driver.checkpoints import Checkpoints, Resumed, State, problem_of
 from mpsolve.driver.metering import open_window, readings_of
 from mpsolve.driver.options import HeatAppOptions, Variant
 from mpsolve.driver.outcome import (
@@ -66,7 +67,13 @@ def prepare(model: HeatModel, backend: Backend, options: HeatAppOptions) -> Prep
 
 
 def run(
-    model: HeatModel, backend: Backend, variant: Variant, prepared: Prepared, record: RunRecord, reference: Reference
+    model: HeatModel,
+    backend: Backend,
+    variant: Variant,
+    prepared: Prepared,
+    record: RunRecord,
+    reference: Reference,
+    resumed: Resumed | None = None,
 ) -> tuple[Outcome, list[Reading]]:
     """Run a prepared heat problem (collective).
 
@@ -84,6 +91,8 @@ def run(
         Takes the steps and the field.
     reference : Reference
         The FP64 run of the same problem.
+    resumed : Resumed, optional
+        The checkpoint to go on from.
 
     Returns
     -------
@@ -92,8 +101,12 @@ def run(
     """
     comm, options, stepper = model.grid.comm, variant.options, prepared.stepper
     tally = Tally(record.steps)
-    with open_window(comm, backend, record.steps) as window:
-        more = _march(model, stepper, variant, tally)
+    if resumed is not None:
+        stepper.restore(resumed.arrays(model.grid), resumed.numbers["stepper"])
+        tally.restore(resumed.numbers["tally"])
+    saving = Checkpoints(model.grid, record.directory, options.run)
+    with open_window(comm, backend, record.steps) as window, saving:
+        more = _march(model, stepper, variant, tally, saving)
     unknowns = int(np.prod(model.grid.global_shape))
     results = rates(comm, prepared.ledger, window.seconds, unknowns, stepper.steps) | more
     results |= {"time_s": window.seconds, "setup_s": prepared.setup_s}
@@ -111,9 +124,16 @@ def run(
     return replace(outcome, advice=tally.failed or outcome.advice), readings
 
 
-def _march(model: HeatModel, stepper: Stepper, variant: Variant, tally: Tally) -> dict[str, Any]:
+def _march(
+    model: HeatModel, stepper: Stepper, variant: Variant, tally: Tally, saving: Checkpoints | None = None
+) -> dict[str, Any]:
     """Do all steps; implicit ones one by one, explicit ones in chunks with a count of stagnant cells."""
     options, steps = variant.options, variant.options.time.steps
+
+    def state() -> State:
+        arrays, numbers = stepper.saved()
+        return arrays, {"problem": problem_of(options), "stepper": numbers, "tally": tally.saved()}
+
     row = 1 if options.implicit else max(1, steps // EXPLICIT_ROWS)
     chunk = _steps_at_once(model, options)
     progress = Progress(model.grid.comm.rank == 0, steps, f"{variant.label}: step", options.run.log_seconds)
@@ -123,6 +143,8 @@ def _march(model: HeatModel, stepper: Stepper, variant: Variant, tally: Tally) -
         while end - stepper.steps > chunk:
             stepper.advance(chunk)
             progress.update(stepper.steps)
+            if saving is not None:
+                saving.after(stepper.steps, state)
         report = stepper.advance(end - stepper.steps, audit=not options.implicit)
         if report.result is not None:
             tally.add(stepper.steps, stepper.time, report.result)
@@ -134,10 +156,12 @@ def _march(model: HeatModel, stepper: Stepper, variant: Variant, tally: Tally) -
                 stagnant_cells=report.stagnant_cells,
             )  # fmt: skip
             progress.update(stepper.steps, f"stagnant cells {report.stagnant_cells}")
+        if saving is not None:
+            saving.after(stepper.steps, state, last=stepper.steps == steps or bool(tally.failed))
     progress.close()
     if options.implicit:
         return tally.results()
-    counts = {"stagnant_cells": stagnant[-1], "most_stagnant_cells": max(stagnant)}
+    counts = {"stagnant_cells": stagnant[-1] if stagnant else None, "most_stagnant_cells": max(stagnant, default=None)}
     return {"format": options.precision.inner, **counts}
 
 

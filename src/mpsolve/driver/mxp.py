@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mpsolve import lookup
 from mpsolve.backends.base import Backend
 from mpsolve.driver import dense
+from mpsolve.driver.checkpoints import Resumed
 from mpsolve.driver.dense import DenseModel, Prepared
 from mpsolve.driver.dense_options import MxpAppOptions
 from mpsolve.driver.mxp_text import report
@@ -58,7 +59,13 @@ def prepare(model: DenseModel, backend: Backend, options: MxpAppOptions) -> Prep
 
 
 def run(
-    model: DenseModel, backend: Backend, variant: Variant, prepared: Prepared, record: RunRecord, reference: Reference
+    model: DenseModel,
+    backend: Backend,
+    variant: Variant,
+    prepared: Prepared,
+    record: RunRecord,
+    reference: Reference,
+    resumed: Resumed | None = None,
 ) -> tuple[Outcome, list[Reading]]:
     """Run the benchmark (collective); parameters and result as in `mpsolve.driver.heat.run`."""
     options, comm, tally = variant.options, model.layout.grid.comm, Tally(record.steps)

@@ -139,6 +139,11 @@ class RunOptions:
     ranks: tuple[int, ...] = option((), "ranks per axis, 0 where free; empty: all free", min=0)
     pictures: bool = option(True, "draw pictures at the end, if matplotlib is installed")
     fields: bool = option(True, "write fields.h5")
+    checkpoint_steps: int = option(0, "steps between two checkpoints; 0: none", min=0)
+    checkpoint_seconds: float = option(0.0, "seconds between two checkpoints; 0: none", unit="s", min=0.0)
+    limit_seconds: float = option(
+        0.0, "seconds after which the run saves a checkpoint and stops; 0: never", unit="s", min=0.0
+    )
     energy_seconds: float = option(
         0.0, "if energy meters need longer than the run takes, repeat it for so long; 0: never", unit="s", min=0.0
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,6 +80,16 @@ class Tally:
         )  # fmt: skip
         if not result.converged and not self.failed:
             self.failed = f"step {step}: {result.status}: {result.advice}"
+
+    def saved(self) -> dict[str, Any]:
+        """Return what was counted so far, as JSON holds it."""
+        return {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != "log"}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Count on from what `saved` returned."""
+        for entry in fields(self):
+            if entry.name in saved:
+                setattr(self, entry.name, saved[entry.name])
 
     def results(self) -> dict[str, Any]:
         """Return the figures of the solves under their standard names."""

@@ -18,7 +18,7 @@ from mpsolve.parallel.launch import threads_per_rank
 from mpsolve.parallel.space import Space
 from mpsolve.solvers.multigrid.levels import HALO
 from mpsolve.solvers.multigrid.options import MultigridOptions
-from mpsolve.solvers.refinement import RefinementOptions
+from mpsolve.solvers.refinement_options import RefinementOptions
 from mpsolve.timestepping.base import SteppedProblem, Stepper, UnstableStep
 
 if TYPE_CHECKING:

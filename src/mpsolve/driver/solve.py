@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mpsolve import lookup
 from mpsolve.backends.base import Backend
 from mpsolve.driver import dense
+from mpsolve.driver.checkpoints import Resumed
 from mpsolve.driver.dense import DenseModel, Prepared
 from mpsolve.driver.dense_options import SolveAppOptions, SystemOptions
 from mpsolve.driver.options import Variant
@@ -137,7 +138,13 @@ def prepare(model: DenseModel, backend: Backend, options: SolveAppOptions) -> Pr
 
 
 def run(
-    model: DenseModel, backend: Backend, variant: Variant, prepared: Prepared, record: RunRecord, reference: Reference
+    model: DenseModel,
+    backend: Backend,
+    variant: Variant,
+    prepared: Prepared,
+    record: RunRecord,
+    reference: Reference,
+    resumed: Resumed | None = None,
 ) -> tuple[Outcome, list[Reading]]:
     """Solve (collective); parameters and result as in `mpsolve.driver.heat.run`."""
     options, comm, tally = variant.options, model.layout.grid.comm, Tally(record.steps)

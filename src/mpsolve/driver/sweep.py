@@ -12,19 +12,23 @@ from typing import TYPE_CHECKING, Any
 from mpsolve.compare.align import load
 from mpsolve.compare.table import render
 from mpsolve.driver import device_messages
+from mpsolve.driver.checkpoints import Resumed, find, problem_of
 from mpsolve.driver.metering import figures
-from mpsolve.driver.options import Variant
+from mpsolve.driver.options import AppOptions, Variant
 from mpsolve.driver.outcome import Outcome, Reference
 from mpsolve.driver.setup import choose_backend
+from mpsolve.errors import ConfigError
 from mpsolve.parallel.launch import agree
 from mpsolve.parallel.stream import copy_bandwidth
-from mpsolve.records.run import RunRecord, check_directory
+from mpsolve.records.run import RunRecord, check_directory, finished
 
 if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm
 
 
-def run_all(comm: Intracomm, variants: Sequence[Variant], out: Path | None, argv: Sequence[str]) -> int:
+def run_all(
+    comm: Intracomm, variants: Sequence[Variant], out: Path | None, argv: Sequence[str], restart: str | None = None
+) -> int:
     """Run the variants one after the other (collective).
 
     Parameters
@@ -37,13 +41,15 @@ def run_all(comm: Intracomm, variants: Sequence[Variant], out: Path | None, argv
         Run directory; a sweep makes one below it per variant.
     argv : sequence of str
         The command line, for the record.
+    restart : str, optional
+        Where to go on from: see `mpsolve.driver.checkpoints.find`. Variants that are finished are left as they are.
 
     Returns
     -------
     int
         Exit status: 0 if all converged, else 1.
     """
-    sweep = _Sweep(comm, variants, out, argv)
+    sweep = _Sweep(comm, variants, out, argv, restart)
     # FP64 goes first, whatever the order of the columns: the others are compared with it.
     for variant in sorted(variants, key=lambda variant: not variant.options.is_fp64):
         sweep.run(variant)
@@ -55,11 +61,20 @@ def run_all(comm: Intracomm, variants: Sequence[Variant], out: Path | None, argv
 class _Sweep:
     """What the variants share: the model, the reference, the bandwidth of the machine."""
 
-    def __init__(self, comm: Intracomm, variants: Sequence[Variant], out: Path | None, argv: Sequence[str]) -> None:
-        self.comm, self.argv = comm, argv
+    def __init__(
+        self,
+        comm: Intracomm,
+        variants: Sequence[Variant],
+        out: Path | None,
+        argv: Sequence[str],
+        restart: str | None = None,
+    ) -> None:
+        self.comm, self.argv, self.restart = comm, argv, restart
         self.directories = {v.label: out / v.label if out and len(variants) > 1 else out for v in variants}
         # What is wrong with the output should not come to light after hours.
-        agree(comm, lambda: [check_directory(path) for path in dict.fromkeys([out, *self.directories.values()])])
+        auto = restart == "auto"
+        paths = dict.fromkeys([out, *self.directories.values()])
+        agree(comm, lambda: [check_directory(path, resumed=auto) for path in paths])
         begin = time.perf_counter()
         # Only that one: each brings modules that the others do not need, on every rank.
         self.app = importlib.import_module(f"mpsolve.driver.{variants[0].options.driver}")
@@ -72,8 +87,13 @@ class _Sweep:
         self.advice: list[str] = []
 
     def run(self, variant: Variant) -> None:
-        """Run and record one variant (collective)."""
-        options = variant.options
+        """Run and record one variant, or go on with it (collective)."""
+        options, directory = variant.options, self.directories[variant.label]
+        if self.restart == "auto" and agree(self.comm, lambda: finished(directory)):
+            assert directory is not None
+            self.records[variant.label] = directory
+            self.reference = Reference(None, "the FP64 run ended before the restart")
+            return
         backend = choose_backend(self.comm, options.run.backend, options.run.threads, options.backends)
         if hasattr(options.run, "mpi_gpu"):
             device_messages.choose(self.comm, backend, options.run.mpi_gpu)
@@ -82,9 +102,14 @@ class _Sweep:
         self.bandwidth = self.bandwidth or copy_bandwidth(self.comm)
         precision = options.roles_used() | {"name": variant.label}
         reference = Reference(None, "this is an FP64 run itself") if variant.options.is_fp64 else self.reference
-        directory = self.directories[variant.label]
-        with RunRecord.create(directory, options.app, asdict(options), self.argv, self.comm, precision) as record:
-            outcome, energy = self.app.run(self.model, backend, variant, prepared, record, reference)
+        resumed = self._resumed(options, directory)
+        told = resumed.text if resumed else ""
+        with RunRecord.create(
+            directory, options.app, asdict(options), self.argv, self.comm, precision, resumed=told
+        ) as record:
+            if resumed is not None:
+                record.steps.append(kind="restart", step=resumed.step)
+            outcome, energy = self.app.run(self.model, backend, variant, prepared, record, reference, resumed)
             results = outcome.results | {"backend": backend.name, "threads_per_rank": backend.threads}
             if backend.device_name:
                 results |= {"device": backend.device_name, "messages_from_device": backend.sends_from_device}
@@ -95,6 +120,17 @@ class _Sweep:
             status = "ok" if outcome.converged else "failed"
             record.finish(status, results, prepared.ledger, energy, outcome.reasons | why)
         self._keep(variant, record, outcome)
+
+    def _resumed(self, options: AppOptions, directory: Path | None) -> Resumed | None:
+        """Return the checkpoint to go on from, if that was asked for and there is one (collective)."""
+        if not self.restart:
+            return None
+        if not hasattr(options.run, "checkpoint_steps"):
+            raise ConfigError(f"--restart: {options.app} writes no checkpoints")
+        found = find(self.comm, self.restart, directory)
+        if not agree(self.comm, lambda: found is not None):
+            return None
+        return Resumed(self.comm, found, problem_of(options))
 
     def _keep(self, variant: Variant, record: RunRecord, outcome: Outcome) -> None:
         self.records[variant.label] = record.directory

@@ -19,7 +19,8 @@ from mpsolve.operators.matrix_free import Apply, MatrixFree, estimate_norm
 from mpsolve.parallel.space import Space
 from mpsolve.precision import DEFAULT_LADDER, get_format, ladder_from, preset
 from mpsolve.solvers.base import Refinement, Result
-from mpsolve.solvers.refinement import RefinementOptions, RefinementSolver
+from mpsolve.solvers.refinement import RefinementSolver
+from mpsolve.solvers.refinement_options import RefinementOptions
 
 if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm

@@ -284,7 +284,7 @@ def _watch(main: Callable[[list[str]], int], argv: list[str]) -> _Ending:
     except MpsolveError as error:
         return _Ending(2, "error", " ".join(str(error).split()), cause=error)
     except KeyboardInterrupt as error:
-        return _Ending(3, "interrupted", cause=error)
+        return _Ending(3, "interrupted", str(error), cause=error)
     except SystemExit as request:
         return _exit_request(request.code)
     except BaseException as error:

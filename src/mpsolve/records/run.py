@@ -67,6 +67,7 @@ class RunRecord:
         precision: Any,
         *,
         devices: Sequence[str] = (),
+        resumed: str = "",
     ) -> Self:
         """Make the run directory and write the first ``run.json``; collective.
 
@@ -86,6 +87,8 @@ class RunRecord:
             Format of each role.
         devices : sequence of str
             Devices of this rank; see `gather_environment`.
+        resumed : str
+            The checkpoint that the run goes on from; a run directory may then hold the run that it is of.
 
         Returns
         -------
@@ -108,6 +111,8 @@ class RunRecord:
             "ledger": {},
             "energy": [],
         }
+        if resumed:
+            content["resumed"] = resumed
         content["results"], content["reasons"] = fill_results({}, otherwise="the run has not ended")
         path = Path(agree(comm, lambda: str(_first_write(directory, app, content))))
         return cls(path, content, comm)
@@ -171,7 +176,7 @@ class RunRecord:
         write_json(self.directory / FILE_NAME, self._content)
 
 
-def check_directory(directory: str | Path | None) -> None:
+def check_directory(directory: str | Path | None, *, resumed: bool = False) -> None:
     """Refuse a run directory that `RunRecord.create` would refuse; local, leaves nothing behind.
 
     For a long preparation, whose end is too late for a mistake in ``--out``.
@@ -180,6 +185,8 @@ def check_directory(directory: str | Path | None) -> None:
     ----------
     directory : str, Path or None
         As for `RunRecord.create`.
+    resumed : bool
+        Whether a run that it holds may go on.
 
     Raises
     ------
@@ -187,7 +194,7 @@ def check_directory(directory: str | Path | None) -> None:
         If it holds a run, or cannot be made or written.
     """
     path = RUNS if directory is None else Path(directory)
-    if directory is not None:
+    if directory is not None and not resumed:
         _refuse_taken(path)
     missing = [folder for folder in (path, *path.parents) if not os.path.lexists(folder)]
     made: list[Path] = []
@@ -201,6 +208,13 @@ def check_directory(directory: str | Path | None) -> None:
     finally:
         for folder in reversed(made):
             folder.rmdir()
+
+
+def finished(directory: Path | None) -> bool:
+    """Tell whether a directory holds a run that ended well; local."""
+    if directory is None or not (directory / FILE_NAME).exists():
+        return False
+    return read_run(directory)["status"] == "ok"
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -265,11 +279,13 @@ def _check(path: Path, content: Any) -> None:
 
 def _first_write(directory: str | Path | None, app: str, content: dict[str, Any]) -> Path:
     path = _new_directory(app) if directory is None else Path(directory)
-    _refuse_taken(path)
+    resumed = bool(content.get("resumed"))
+    if not resumed or (path / FIELDS_NAME).exists():
+        _refuse_taken(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
         # Made here, where a failure reaches every rank, and opened later on rank 0 alone.
-        (path / steps.FILE_NAME).touch(exist_ok=False)
+        (path / steps.FILE_NAME).touch(exist_ok=resumed)
     except OSError as problem:
         raise _cannot_make(path, problem) from None
     write_json(path / FILE_NAME, content)

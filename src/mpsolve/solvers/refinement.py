@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from mpsolve import lookup
 from mpsolve.errors import ConfigError
@@ -16,7 +17,8 @@ from mpsolve.precision import get_format
 from mpsolve.solvers.automatic import choose_inner
 from mpsolve.solvers.base import Escalation, Refinement, Result, Status
 from mpsolve.solvers.inner.base import InnerSolver
-from mpsolve.solvers.multigrid.options import WEAK_REDUCTION, MultigridOptions
+from mpsolve.solvers.multigrid.options import WEAK_REDUCTION
+from mpsolve.solvers.refinement_options import RefinementOptions
 from mpsolve.solvers.scaling import to_unit
 from mpsolve.solvers.stopping import Progress, inner_tolerance
 from mpsolve.solvers.vectors import add_scaled, scaled_copy
@@ -32,43 +34,6 @@ LEAST_RANGE = 1e4
 LEAST_GUESS, GUESS, MOST_GUESS = 2.0**-7, 2.0**-3, 2.0
 #: Where the root mean square of a scaled residual comes to lie: entries of 2**18 times as much still fit FP16.
 TYPICAL = 0.125
-
-
-@dataclass(frozen=True)
-class RefinementOptions:
-    """How to refine.
-
-    Attributes
-    ----------
-    inner : str
-        Inner solver: the name of a file in ``solvers/inner``, or ``"auto"``: see `choose_inner`.
-    ladder : tuple of str
-        Formats to try in turn, the first one first.
-    preconditioner : str
-        Of the inner solver: see `mpsolve.solvers.preconditioners`.
-    accumulate : str
-        Format of sums inside the inner solver.
-    rtol : float
-        Wanted FP64 backward error.
-    max_refinements : int
-        Upper bound of the outer iterations.
-    max_iterations : int
-        Upper bound of the inner iterations of one refinement.
-    inner_rtol : float
-        Reduction asked of each inner solve; 0 chooses by the format.
-    multigrid : MultigridOptions
-        Of the inner solver ``"multigrid"``.
-    """
-
-    inner: str = "cg"
-    preconditioner: str = "auto"
-    ladder: tuple[str, ...] = ("fp64",)
-    accumulate: str = "fp32"
-    rtol: float = 1e-12
-    max_refinements: int = 60
-    max_iterations: int = 10_000
-    inner_rtol: float = 0.0
-    multigrid: MultigridOptions = MultigridOptions()
 
 
 class _Rung:
@@ -218,6 +183,17 @@ class RefinementSolver:
             return None
         self._level += 1
         return old, self.rung().format.name, reason
+
+    def progress(self) -> dict[str, Any]:
+        """Return which formats have failed so far: the rung of the ladder, and the formats of multigrid's levels."""
+        return {"level": self._level, "levels": list(self.options.multigrid.levels)}
+
+    def resume(self, progress: Mapping[str, Any]) -> None:
+        """Go on as `progress` says, if this ladder has so many rungs."""
+        self._rungs, self._level = [], min(int(progress["level"]), len(self.options.ladder) - 1)
+        self.options = replace(
+            self.options, multigrid=replace(self.options.multigrid, levels=tuple(progress["levels"]))
+        )  # fmt: skip
 
     def measure(self) -> tuple[float, float, float]:
         """Compute the FP64 residual; return its norm, the backward error and the relative residual (collective)."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.space import Space
 from mpsolve.precision import Roles, get_format
 from mpsolve.solvers.base import Refinement, Result
-from mpsolve.solvers.refinement import RefinementOptions
+from mpsolve.solvers.refinement_options import RefinementOptions
 
 #: How an explicit state is kept: see `mpsolve.steppers.state`.
 STATE_UPDATES = ("increment", "plain", "compensated", "stochastic")
@@ -148,6 +149,22 @@ class Stepper(ABC):
     @abstractmethod
     def state(self) -> NDArray[np.float64]:
         """Return the state as a new FP64 array, local shape."""
+
+    @abstractmethod
+    def saved(self) -> tuple[dict[str, NDArray[np.float64]], dict[str, Any]]:
+        """Return what the next step depends on.
+
+        Returns
+        -------
+        arrays : dict
+            FP64 arrays of local shape, which hold stored numbers exactly.
+        numbers : dict
+            What JSON can hold.
+        """
+
+    @abstractmethod
+    def restore(self, arrays: Mapping[str, NDArray[np.float64]], numbers: Mapping[str, Any]) -> None:
+        """Go on from what `saved` returned, on any division of the grid, in the same precision or in another one."""
 
     @abstractmethod
     def set_state(self, values: NDArray[np.float64]) -> None:

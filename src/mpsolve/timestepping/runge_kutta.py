@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -161,6 +162,16 @@ class RungeKutta(Stepper):
     def state(self) -> NDArray[np.float64]:
         """Return the state; see `Stepper.state`."""
         return self._state.to_numpy()
+
+    def saved(self) -> tuple[dict[str, NDArray[np.float64]], dict[str, Any]]:
+        """Return the parts of the state and the scale of the increments; see `Stepper.saved`."""
+        return self._state.parts(), {"steps": self.steps, "scale": self._scale}
+
+    def restore(self, arrays: Mapping[str, NDArray[np.float64]], numbers: Mapping[str, Any]) -> None:
+        """Go on; a scale is chosen anew where it was another method's. See `Stepper.restore`."""
+        self.steps = int(numbers["steps"])
+        self._state.join(arrays)
+        self._scale = float(numbers.get("scale", 0.0))
 
     def set_state(self, values: NDArray[np.float64]) -> None:
         """Replace the state; see `Stepper.set_state`."""

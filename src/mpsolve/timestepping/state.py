@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,6 +144,23 @@ class State:
             self._low.set(values - main)
             low = self._low.to_numpy()
             self.value.set(main + low)
+
+    def parts(self) -> dict[str, NDArray[np.float64]]:
+        """Return the state as new FP64 arrays: ``state``, and ``rest`` if it is kept as a sum of two."""
+        if self._low is None:
+            return {"state": self.to_numpy()}
+        return {"state": self._main.to_numpy(), "rest": self._low.to_numpy()}
+
+    def join(self, parts: Mapping[str, NDArray[np.float64]]) -> None:
+        """Replace the state by parts of local shape."""
+        if self._low is None:
+            self.set(parts["state"] + parts["rest"] if "rest" in parts else parts["state"])
+        elif "rest" not in parts:
+            self.set(parts["state"])
+        else:
+            self._main.set(parts["state"])
+            self._low.set(parts["rest"])
+            self.value.set(self._main.to_numpy() + self._low.to_numpy())
 
     def to_numpy(self) -> NDArray[np.float64]:
         """Return the state as a new FP64 array."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,6 +130,21 @@ class Theta(Stepper):
     def state(self) -> NDArray[np.float64]:
         """Return the state; see `Stepper.state`."""
         return self.solver.solution.to_numpy()
+
+    def saved(self) -> tuple[dict[str, NDArray[np.float64]], dict[str, Any]]:
+        """Return the state, those before it, and the formats that have failed; see `Stepper.saved`."""
+        arrays = {"state": self.state()}
+        arrays |= {f"earlier_{place}": field.to_numpy() for place, field in enumerate(self._earlier, 1)}
+        return arrays, {"steps": self.steps, "history": self._history, "solver": self.solver.progress()}
+
+    def restore(self, arrays: Mapping[str, NDArray[np.float64]], numbers: Mapping[str, Any]) -> None:
+        """Go on; see `Stepper.restore`."""
+        self.steps = int(numbers["steps"])
+        self.set_state(arrays["state"])
+        for place, field in enumerate(self._earlier, 1):
+            field.set(arrays[f"earlier_{place}"])
+        self._history = int(numbers["history"])
+        self.solver.resume(numbers["solver"])
 
     def set_state(self, values: NDArray[np.float64]) -> None:
         """Replace the state; the next guess is the state itself. See `Stepper.set_state`."""

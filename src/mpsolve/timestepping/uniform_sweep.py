@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,6 +134,15 @@ class UniformSweep(Stepper):
     def state(self) -> NDArray[np.float64]:
         """Return the state; see `Stepper.state`."""
         return self._state.to_numpy()
+
+    def saved(self) -> tuple[dict[str, NDArray[np.float64]], dict[str, Any]]:
+        """Return the state; see `Stepper.saved`."""
+        return {"state": self.state()}, {"steps": self.steps}
+
+    def restore(self, arrays: Mapping[str, NDArray[np.float64]], numbers: Mapping[str, Any]) -> None:
+        """Go on; see `Stepper.restore`."""
+        self.steps = int(numbers["steps"])
+        self.set_state(arrays["state"])
 
     def set_state(self, values: NDArray[np.float64]) -> None:
         """Replace the state; see `Stepper.set_state`."""

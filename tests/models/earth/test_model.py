@@ -18,7 +18,8 @@ from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.reductions import total
 from mpsolve.parallel.space import Space
 from mpsolve.precision import get_format
-from mpsolve.solvers.refinement import RefinementOptions, RefinementSolver
+from mpsolve.solvers.refinement import RefinementSolver
+from mpsolve.solvers.refinement_options import RefinementOptions
 
 REFERENCE = json.loads(Path(__file__).with_name("reference_64x32.json").read_text())
 RTOL = 1e-13

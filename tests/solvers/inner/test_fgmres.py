@@ -8,7 +8,8 @@ from mpsolve.operators.diffusion import Diffusion
 from mpsolve.precision import get_format
 from mpsolve.solvers.inner import fgmres
 from mpsolve.solvers.multigrid.options import MultigridOptions
-from mpsolve.solvers.refinement import RefinementOptions, RefinementSolver
+from mpsolve.solvers.refinement import RefinementSolver
+from mpsolve.solvers.refinement_options import RefinementOptions
 
 CELLS = 40
 

@@ -6,7 +6,8 @@ import pytest
 from mpsolve.operators.diffusion import Diffusion
 from mpsolve.precision import get_format
 from mpsolve.solvers.multigrid.options import MultigridOptions
-from mpsolve.solvers.refinement import RefinementOptions, RefinementSolver
+from mpsolve.solvers.refinement import RefinementSolver
+from mpsolve.solvers.refinement_options import RefinementOptions
 
 
 @pytest.fixture

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,9 @@ TYPICAL = 256.0
 FLOPS = 150
 #: Exponent of the scale of velocities where nothing moves.
 SMALLEST_EXPONENT = -40
+
+#: Names of the parts of a state.
+NAMES = ("surface", "eastward", "northward")
 
 Set = tuple[Field, Field, Field]
 
@@ -294,6 +298,32 @@ class Core:
         self._has_history = False
         for field, values in zip(self.state, blocks, strict=True):
             field.set(values)
+
+    def saved(self) -> tuple[dict[str, NDArray[np.float64]], dict[str, Any]]:
+        """Return what the next step depends on: local blocks that hold stored numbers exactly, and numbers."""
+        arrays = {name: field.to_numpy() for name, field in zip(NAMES, self.state, strict=True)}
+        numbers: dict[str, Any] = {"steps": self.steps, "scales": list(self.scales), "history": self._has_history}
+        if self._has_history:
+            before = self.increments[1 - self.now]
+            arrays |= {f"{name}_before": field.to_numpy() for name, field in zip(NAMES, before, strict=True)}
+            numbers["made_with"] = list(self._made_with[1 - self.now])
+        return arrays, numbers
+
+    def restore(self, arrays: Mapping[str, NDArray[np.float64]], numbers: Mapping[str, Any]) -> None:
+        """Go on from what `saved` returned, in the same precision or in another one (collective)."""
+        self.steps, self.now = int(numbers["steps"]), 0
+        for name, field in zip(NAMES, self.state, strict=True):
+            field.set(arrays[name])
+        self.scales = self._triple(numbers["scales"])
+        self._has_history = bool(numbers["history"]) and bool(self._scheme.history)
+        if self._has_history:
+            self._made_with[1] = self._triple(numbers["made_with"])
+            for name, field in zip(NAMES, self.increments[1], strict=True):
+                field.set(arrays[f"{name}_before"])
+
+    def _triple(self, numbers: Sequence[float]) -> tuple[float, float, float]:
+        first, second, third = map(float, numbers)
+        return first, second, third
 
     def height(self) -> NDArray[np.float64]:
         """Return the height of the surface, local block, m."""
