@@ -409,6 +409,7 @@ def test_flags_that_are_not_given_have_neutral_values():
         "sweep": (),
         "backend": None,
         "out": None,
+        "restart": None,
         "print_config": False,
     }
 

@@ -19,6 +19,9 @@ STREAM_CHUNK_BYTES = 512
 LINE = 64
 
 _INDEX = ("i", "j", "k")
+#: Of functions that are called for each cell: LLVM vectorises no loop with a call in it, nor one with a branch for a
+#: division by zero, and would not inline a function as large as those of the climate by itself.
+INLINED = '@njit(nogil=True, forceinline=True, error_model="numpy")'
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def point_source(point: Callable) -> str:
     text = text[text.index("def ") :]
     head, loader, rest = re.split(r"\(\s*(\w+)\s*,\s*", text, maxsplit=1)
     alias = "" if loader == "load" else f"{loader} = load\n\n"
-    return f"{alias}@njit(nogil=True)\n{head.replace(point.__name__, 'point')}({rest}"
+    return f"{alias}{INLINED}\n{head.replace(point.__name__, 'point')}({rest}"
 
 
 def _array_type(format: Format | str, ndim: int, compute: str) -> str:
@@ -126,7 +129,7 @@ def _header(spec: KernelSpec) -> list[str]:
     encoder = "stochastic_encoder" if spec.rounding == "stochastic" else "encoder"
     lines += [f"encode{n} = codecs.{encoder}(get_format({f.name!r}))" for n, f in enumerate(spec.outputs)]
     lines += ["element, set_element = memory.element, memory.set_element", ""]
-    lines += ["@njit(nogil=True)", "def load(array, *index):", "    return decode(element(array, index))", ""]
+    lines += [INLINED, "def load(array, *index):", "    return decode(element(array, index))", ""]
     if spec.point is not None:
         lines += [point_source(spec.point), ""]
     return lines
