@@ -6,8 +6,8 @@ from typing import Any
 
 from mpsolve.driver.options import GRID_BACKENDS, RunOptions, option, table
 from mpsolve.lookup import names
+from mpsolve.models.shallow_water.method import FLUXES
 from mpsolve.models.shallow_water.stages import SCHEMES
-from mpsolve.models.shallow_water.stepping import FLUXES
 from mpsolve.precision import Roles, preset
 
 _formats = partial(names, "formats")

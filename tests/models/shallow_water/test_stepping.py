@@ -7,9 +7,10 @@ import pytest
 from mpsolve import lookup
 from mpsolve.ledger import Ledger
 from mpsolve.models.shallow_water import diagnostics
+from mpsolve.models.shallow_water.method import FLUXES
 from mpsolve.models.shallow_water.model import ShallowWaterModel
 from mpsolve.models.shallow_water.stages import SCHEMES
-from mpsolve.models.shallow_water.stepping import FLUXES, HALO
+from mpsolve.models.shallow_water.stepping import HALO
 from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.precision import Roles
 

@@ -19,6 +19,52 @@ the scales of the increments, the factor of the state, of the increments and of 
 weights of the vorticity at the corner that both faces share, at the other one of the own face, and at the third."""
 
 
+def energy_first(load, a, c, j, i):
+    """Return `energy_flat` of the state alone; a = (e, u, v, dx, ...), c = `SCALARS` without those of increments."""
+    e, u, v, dx, dxe, ra, rz, fa, fb, fc, wind, open = a
+    depth, gravity, dy, rdy, viscosity, drag, half, quarter, cy, te, tu, tv = c
+    emm, em0 = load(e, j - 1, i - 1), load(e, j - 1, i)
+    emp, e0m = load(e, j - 1, i + 1), load(e, j, i - 1)
+    e00, e0p = load(e, j, i), load(e, j, i + 1)
+    epm, ep0 = load(e, j + 1, i - 1), load(e, j + 1, i)
+    hmm, hm0, hmp, h0m, h00, h0p = depth + emm, depth + em0, depth + emp, depth + e0m, depth + e00, depth + e0p
+    hpm, hp0, um0 = depth + epm, depth + ep0, load(u, j - 1, i)
+    ump, u0m = load(u, j - 1, i + 1), load(u, j, i - 1)
+    u00, u0p = load(u, j, i), load(u, j, i + 1)
+    up0, vm0 = load(u, j + 1, i), load(v, j - 1, i)
+    v0m, v00 = load(v, j, i - 1), load(v, j, i)
+    v0p, vpm = load(v, j, i + 1), load(v, j + 1, i - 1)
+    vp0, xm, x0, xp = load(v, j + 1, i), load(dx, j - 1), load(dx, j), load(dx, j + 1)
+    wm, w0, wp = load(dxe, j - 1), load(dxe, j), load(dxe, j + 1)
+    area, rdx = load(ra, j), load(ra, j) * dy
+    # Relative vorticity and potential vorticity at the corners.
+    z00 = ((v00 - v0m) * dy - (u00 * x0 - um0 * xm)) * load(rz, j)
+    s00 = (load(fa, j) + load(fb, j) * load(fc, i) + z00) / (quarter * (h00 + h0m + (hm0 + hmm)))
+    zp0 = ((vp0 - vpm) * dy - (up0 * xp - u00 * x0)) * load(rz, j + 1)
+    sp0 = (load(fa, j + 1) + load(fb, j + 1) * load(fc, i) + zp0) / (quarter * (hp0 + hpm + (h00 + h0m)))
+    z0p = ((v0p - v00) * dy - (u0p * x0 - ump * xm)) * load(rz, j)
+    s0p = (load(fa, j) + load(fb, j) * load(fc, i + 1) + z0p) / (quarter * (h0p + h00 + (hmp + hm0)))
+    # Volume fluxes through the faces that meet this cell's.
+    f00, f0m, fp0 = half * (h00 + hm0) * v00 * w0, half * (h0m + hmm) * v0m * w0, half * (hp0 + h00) * vp0 * wp
+    fpm, g00, g0p = half * (hpm + h0m) * vpm * wp, half * (h00 + h0m) * u00 * dy, half * (h0p + h00) * u0p * dy
+    gm0, gmp = half * (hm0 + hmm) * um0 * dy, half * (hmp + hm0) * ump * dy
+    # Bernoulli function and divergence of this cell, the one west and the one south of it.
+    speeds, across = u00 * u00 + u0p * u0p, v00 * v00 * w0 + vp0 * vp0 * wp
+    b00, d00 = gravity * e00 + quarter * (speeds + across * rdx), ((u0p - u00) * dy + (vp0 * wp - v00 * w0)) * area
+    speeds, across = u0m * u0m + u00 * u00, v0m * v0m * w0 + vpm * vpm * wp
+    b0m, d0m = gravity * e0m + quarter * (speeds + across * rdx), ((u00 - u0m) * dy + (vpm * wp - v0m * w0)) * area
+    speeds, across = um0 * um0 + ump * ump, vm0 * vm0 * wm + v00 * v00 * w0
+    bm0 = gravity * em0 + quarter * (speeds + across * (load(ra, j - 1) * dy))
+    dm0, height = ((ump - um0) * dy + (v00 * w0 - vm0 * wm)) * load(ra, j - 1), -((g0p - g00) + (fp0 - f00)) * area
+    turn, twist = quarter * (s00 * (f0m + f00) + sp0 * (fpm + fp0)), quarter * (s00 * (gm0 + g00) + s0p * (gmp + g0p))
+    east = turn * rdx - (b00 - b0m) * rdx + viscosity * ((d00 - d0m) * rdx - (zp0 - z00) * rdy)
+    east = east + load(wind, j) - drag * u00
+    north = viscosity * ((d00 - dm0) * rdy + (z0p - z00) * load(rz, j) * dy) - twist * rdy - (b00 - bm0) * rdy
+    north, kept = (north - drag * v00) * load(open, j), cy * load(e, j, i)
+    moved = cy * load(u, j, i)
+    return kept + te * height, moved + tu * east, cy * load(v, j, i) + tv * north
+
+
 def energy_flat(load, a, c, j, i):
     """Return one stage over a flat bottom, which conserves energy; a = (e, u, v, p, q, r, dx, ...), c = `SCALARS`."""
     e, u, v, p, q, r, dx, dxe, ra, rz, fa, fb, fc, wind, open = a

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from mpsolve.backends.base import Backend
 from mpsolve.ledger import Ledger
+from mpsolve.models.shallow_water.method import Method, Physics
 from mpsolve.models.shallow_water.polar_filter import PolarFilter
 from mpsolve.models.shallow_water.problems.base import Problem
 from mpsolve.models.shallow_water.stages import SCHEMES
-from mpsolve.models.shallow_water.stepping import Core, Method, Physics
+from mpsolve.models.shallow_water.stepping import Core
 from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.reductions import maximum, total
 from mpsolve.precision import Roles

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from mpsolve.formats.base import Format
 from mpsolve.kernels.points import shallow_water as points
 from mpsolve.ledger import Ledger
 from mpsolve.models.shallow_water.geometry import Geometry
+from mpsolve.models.shallow_water.method import TRIADS, Method, Physics, Set
 from mpsolve.models.shallow_water.stages import SCHEMES, Stage
 from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.halo import Halo
@@ -27,15 +28,6 @@ from mpsolve.solvers.vectors import add_scaled, add_two, scaled_copy
 
 #: Ghost layers: a stage reaches one cell, and with triads the vorticity beside it another one.
 HALO = 2
-#: Weights of the vorticity at the shared corner, at the other one of the own face, and at the third one.
-TRIADS = {
-    # Conserves potential enstrophy in flow without divergence (Sadourny, J. Atmos. Sci. 32, 1975).
-    "enstrophy": (0.125, 0.125, 0.0),
-    # Conserves energy, and enstrophy in flow without divergence (Arakawa and Lamb, Mon. Weather Rev. 109, 1981, in the
-    # form with equal weights of each triad).
-    "arakawa_lamb": (1 / 12, 1 / 12, 1 / 12),
-}
-FLUXES = ("energy", *TRIADS)
 #: Where the largest increment comes to lie in a narrow format: there is room for growth, and below it for small ones.
 TYPICAL = 256.0
 #: Operations of a stage on one cell.
@@ -45,66 +37,6 @@ SMALLEST_EXPONENT = -40
 
 #: Names of the parts of a state.
 NAMES = ("surface", "eastward", "northward")
-
-Set = tuple[Field, Field, Field]
-
-
-@dataclass(frozen=True, eq=False)
-class Physics:
-    """Constants of a problem.
-
-    Attributes
-    ----------
-    depth_m : float
-        Mean height of the surface over the ground's zero.
-    gravity_m_s2, viscosity_m2_s, drag_per_s : float
-        Gravity, viscosity and linear drag of the momentum equation.
-    wind_m_s2 : ndarray, rows
-        Acceleration along x, global.
-    bottom_m : ndarray or None
-        Height of the ground, local block; None: flat.
-    """
-
-    depth_m: float
-    gravity_m_s2: float
-    viscosity_m2_s: float
-    drag_per_s: float
-    wind_m_s2: NDArray[np.float64]
-    bottom_m: NDArray[np.float64] | None = None
-
-
-@dataclass(frozen=True)
-class Method:
-    """How to step.
-
-    Attributes
-    ----------
-    fluxes, scheme : str
-        One of `FLUXES` and of `SCHEMES`.
-    dt_s : float
-        Time step.
-    smooth : callable, optional
-        Filters increments in place; see `mpsolve.models.shallow_water.polar_filter`.
-    """
-
-    fluxes: str
-    scheme: str
-    dt_s: float
-    smooth: Callable[[Set], None] | None = None
-
-    def stages(self) -> tuple[Stage, ...]:
-        """Return the stages; a filter needs the last increment by itself, before it becomes part of the state."""
-        if SCHEMES[self.scheme].history:
-            return SCHEMES[self.scheme].stages
-        *first, last = SCHEMES[self.scheme].stages
-        return (*first, last if self.smooth is None else replace(last, target=SCHEMES[self.scheme].increments))
-
-    def additions(self) -> tuple[tuple[int, float], ...]:
-        """Return the increments that are added to the new state at the end, with their factors."""
-        scheme = SCHEMES[self.scheme]
-        if scheme.history:
-            return ()
-        return scheme.extra + (((scheme.increments, 1.0),) if self.smooth is not None else ())
 
 
 class Core:
@@ -233,6 +165,8 @@ class Core:
         made = self.states[1 - now] if stage.target < 0 else self.increments[stage.target]
         like = max((*state, *given), key=lambda field: field.format.compute.itemsize)
         weights = TRIADS.get(self.method.fluxes, ())
+        # The kernel of stages that read no increment has none to load.
+        alone = stage.source < 0 and self.bottom is None and self._corners is None
         inputs: list[Input] = [*state, *given]
         before = None
         if self._corners is not None:
@@ -242,6 +176,9 @@ class Core:
         else:
             names = "dx dxe ra rz fa fb fc wind open"
             point = points.energy_flat if self.bottom is None else points.energy_over
+            if alone:
+                point = points.energy_first
+                del inputs[3:]
             inputs += [*self._vectors(names, like), *([] if self.bottom is None else [self.bottom])]
         launch = self.space.bind(point, made, inputs, phase="stage", flops=FLOPS)
         physics, dy = self.physics, self.geometry.dy_m
@@ -255,6 +192,7 @@ class Core:
             written = (1.0, 1.0, 1.0) if final else self.scales
             keep = tuple(stage.keep * old / new if old else 0.0 for old, new in zip(read, written, strict=True))
             advance = tuple(stage.advance * self.method.dt_s / new for new in written)
+            read, keep = ((), ()) if alone else (read, keep)
             launch(*constants, 0.5, 0.25, *read, float(final), *keep, *advance, *weights)
             if not final:
                 self._made_with[stage.target] = written
