@@ -87,6 +87,7 @@ def test_shallow_water_and_flexible_gmres(compiles, name):
     format, wide = get_format(name), FP64
     state, metrics = (wide,) * 3 + (format,) * 3, (VECTOR,) * 9
     made = (format,) * 3
+    compiles(loop_kernel(KernelSpec(shallow_water.energy_first, 2, ((wide,) * 3 + metrics), made, 12)))
     compiles(loop_kernel(KernelSpec(shallow_water.energy_flat, 2, (*state, *metrics), made, 18)))
     compiles(loop_kernel(KernelSpec(shallow_water.energy_over, 2, (*state, *metrics, wide), made, 18)))
     compiles(loop_kernel(KernelSpec(shallow_water.triads, 2, (*state, *(VECTOR,) * 6, wide, format), made, 21)))
