@@ -77,6 +77,6 @@ def test_an_unknown_run_names_the_nearest(sweep, mpsolve):
 
 
 def test_an_unknown_format_lists_those_there_are(sweep, mpsolve):
-    result = mpsolve("compare", "runs", "--format", "html")
+    result = mpsolve("compare", "runs", "--format", "pdf")
     assert result.returncode == 2
-    assert "'html'" in result.stderr
+    assert "'pdf'" in result.stderr

@@ -56,7 +56,7 @@ def test_an_error_is_one_line_and_status_2(capsys, tmp_path, monkeypatch):
     assert capsys.readouterr().err == "mpsolve: error: unknown run 'nothing'; there are: none below runs\n"
 
 
-@pytest.mark.parametrize("arguments", [[], ["sing"], ["show"], ["compare", "a", "--format", "html"], ["ls", "--loud"]])
+@pytest.mark.parametrize("arguments", [[], ["sing"], ["show"], ["compare", "a", "--format", "pdf"], ["ls", "--loud"]])
 def test_a_wrong_argument_is_one_line_and_status_2(capsys, arguments):
     with pytest.raises(SystemExit) as caught:
         main(arguments)

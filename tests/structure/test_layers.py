@@ -17,7 +17,7 @@ ORDER = (
     ("models",),
     ("library",),
     ("energy", "energy.meters", "records"),
-    ("compare", "projection", "batch"),
+    ("compare", "projection", "batch", "page"),
     ("driver",),
     ("commands", "__main__"),
     ("apps",),

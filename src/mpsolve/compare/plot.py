@@ -112,6 +112,41 @@ def accuracy_against_time(runs: Sequence[RunSummary], path: Path) -> str:
         return _save(figure, path)
 
 
+def accuracy_against_energy(runs: Sequence[RunSummary], path: Path) -> str:
+    """Draw the error of each run over its measured joules; parameters and return value as `accuracy_against_time`.
+
+    Joules of the scope that most runs have; modelled ones are never drawn beside them.
+    """
+    scopes: dict[str, dict[int, float]] = {}
+    for place, run in enumerate(runs):
+        for reading in run.energy:
+            joules = number(reading.get("joules"))
+            if joules and reading.get("kind") != "modelled":
+                scopes.setdefault(str(reading.get("scope")), {}).setdefault(place, joules)
+    if not scopes:
+        return "no run has measured joules"
+    scope, joules = max(scopes.items(), key=lambda entry: len(entry[1]))
+    points = [
+        (label, joules[place], error)
+        for place, (label, run) in enumerate(zip(labels(runs), runs, strict=True))
+        if place in joules
+        for error in [next((number(run.results.get(name)) for name, _ in ACCURACIES if run.results.get(name)), None)]
+        if error
+    ]
+    if not points:
+        return "no run has both joules and an error greater than 0"
+    with _matplotlib().rc_context(STYLE):
+        figure, axes = _figure((7.0, 4.6))
+        for index, (label, energy, error) in enumerate(points):
+            colour, marker = colours.CYCLE[index % len(colours.CYCLE)], "osD^vP"[index % 6]
+            axes.loglog(energy, error, marker, color=colour, markersize=11, markeredgecolor="white", label=label)
+        axes.set(xlabel=f"measured energy, {scope} [J]", ylabel="error [1]")
+        axes.set_title("Error against energy\n(lower left is better)", loc="left")
+        _frame(axes, [point[1] for point in points], [point[2] for point in points])
+        figure.legend(loc="outside right upper")
+        return _save(figure, path)
+
+
 def residual_history(runs: Sequence[RunSummary], path: Path) -> str:
     """Draw the FP64 residual per refinement of the last solve, or per step where there are no refinements.
 

@@ -53,8 +53,8 @@ def render(rows: Sequence[RunSummary], format: str = "table", *, baseline: int =
 
 def render_differences(rows: Sequence[RunSummary]) -> str:
     """Return only the configuration keys whose values differ, as an aligned table with the legend of runs."""
-    found = _difference_rows(rows)
-    return _legend(rows, None) + "\n" + (_aligned(found) if found else "no difference in the configuration\n")
+    found = difference_rows(rows)
+    return legend(rows, None) + "\n" + (_aligned(found) if found else "no difference in the configuration\n")
 
 
 def cell(value: Any) -> str:
@@ -85,20 +85,20 @@ def printable(text: str) -> str:
 
 
 def _plain_text(rows: Sequence[RunSummary], baseline: int) -> str:
-    parts = [_legend(rows, baseline)]
-    if found := _difference_rows(rows):
+    parts = [legend(rows, baseline)]
+    if found := difference_rows(rows):
         parts.append(_aligned(found))
-    table, notes = _metric_rows(rows, baseline)
+    table, notes = metric_rows(rows, baseline)
     parts.append(_aligned(table))
     parts.append("".join(textwrap.fill(note, WIDTH, subsequent_indent=GAP) + "\n" for note in notes))
     return "\n".join(part for part in parts if part)
 
 
 def _markdown(rows: Sequence[RunSummary], baseline: int) -> str:
-    parts = ["".join(f"- {line}\n" for line in _legend(rows, baseline).splitlines())]
-    if found := _difference_rows(rows):
+    parts = ["".join(f"- {line}\n" for line in legend(rows, baseline).splitlines())]
+    if found := difference_rows(rows):
         parts.append(_markdown_table(found))
-    table, notes = _metric_rows(rows, baseline)
+    table, notes = metric_rows(rows, baseline)
     parts.append(_markdown_table(table))
     parts.append("".join(f"- {_escaped(note)}\n" for note in notes))
     return "\n".join(part for part in parts if part)
@@ -128,7 +128,8 @@ def _identity(run: RunSummary) -> dict[str, Any]:
     return {"run": run.name, "directory": str(run.directory), "app": run.app, "ranks": run.ranks}
 
 
-def _legend(rows: Sequence[RunSummary], baseline: int | None) -> str:
+def legend(rows: Sequence[RunSummary], baseline: int | None) -> str:
+    """Return a line for each run: its number, directory, app and ranks, and which one is the baseline."""
     lines = []
     for index, run in enumerate(rows):
         ranks = f"{run.ranks} rank{'' if run.ranks == 1 else 's'}"
@@ -137,14 +138,16 @@ def _legend(rows: Sequence[RunSummary], baseline: int | None) -> str:
     return "".join(lines)
 
 
-def _difference_rows(rows: Sequence[RunSummary]) -> Rows:
+def difference_rows(rows: Sequence[RunSummary]) -> Rows:
+    """Return the keys of the configuration whose values differ, below a head; nothing if there are none."""
     found = differences(rows)
     if not found:
         return []
     return [_header("configuration", rows)] + [[printable(key), *map(cell, values)] for key, values in found.items()]
 
 
-def _metric_rows(rows: Sequence[RunSummary], baseline: int) -> tuple[Rows, list[str]]:
+def metric_rows(rows: Sequence[RunSummary], baseline: int) -> tuple[Rows, list[str]]:
+    """Return a row for each metric below a head, and lines on what is missing."""
     values, reasons = collect(rows, baseline)
     table = [_header("run", rows)]
     for name in values[0]:
