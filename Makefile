@@ -1,11 +1,13 @@
 # make heat   the main job on the Earth's map, in four precisions
 # make test   every check that CI runs
 # make bench  the measurements of benchmarks/, kept in benchmarks/results/
+# make soak   ranks killed at random moments, KILLS times for each app
 #
 # Both make .venv first. It is made again only when pyproject.toml changes: until then nothing uses the network.
 
 PYTHON ?= python3
 RANKS ?= 8
+KILLS ?= 50
 VENV := .venv
 BIN := $(VENV)/bin
 MPIRUN := $(BIN)/mpirun
@@ -17,7 +19,7 @@ RANK_TESTS = $(shell grep -rlE --include='test_*.py' 'mark\.ranks' tests --exclu
 PYTEST := $(BIN)/python -m pytest -q -rs
 
 .DELETE_ON_ERROR:
-.PHONY: heat test bench clean format lint types structure doctest unit ranks apps
+.PHONY: heat test bench soak clean format lint types structure doctest unit ranks apps
 
 heat: $(VENV)/.run-installed
 	$(MPIRUN) -n $(RANKS) $(BIN)/python -m mpsolve.apps.heat --config configs/earth.toml --sweep fp64,fp32,bf16,fp16
@@ -30,6 +32,9 @@ test: $(VENV)/.test-installed
 
 bench: $(VENV)/.run-installed
 	$(BIN)/python benchmarks/run.py
+
+soak: $(VENV)/.test-installed
+	MPSOLVE_KILLS=$(KILLS) $(PYTEST) tests/apps/test_kills.py
 
 clean:
 	rm -rf $(VENV) build src/*.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -123,6 +123,17 @@ def test_the_precision_may_change_and_the_problem_may_not(mpirun, tmp_path):
     assert done.returncode == 2 and "another problem: it has heat.shape = [20, 24], the run [20, 25]" in done.stderr
 
 
+def test_a_run_that_was_ended_before_its_first_checkpoint_begins_anew(mpirun, tmp_path):
+    assert mpirun(1, *HEAT, "--out", tmp_path / "whole").returncode == 0
+    shutil.copytree(tmp_path / "whole", tmp_path / "cut")
+    (tmp_path / "cut" / "fields.h5").unlink()
+    record = json.loads((tmp_path / "cut" / "run.json").read_text())
+    (tmp_path / "cut" / "run.json").write_text(json.dumps(record | {"status": "running"}))
+    done = mpirun(1, *HEAT, "--out", tmp_path / "cut", "--restart", "auto")
+    assert done.returncode == 0, done.stderr
+    assert np.array_equal(field(tmp_path / "cut"), field(tmp_path / "whole"))
+
+
 def test_what_is_not_there_is_said(mpirun, tmp_path):
     done = mpirun(1, *HEAT, "--out", tmp_path / "a", "--restart", tmp_path / "none")
     assert done.returncode == 2 and "no such file" in done.stderr

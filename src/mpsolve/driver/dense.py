@@ -219,7 +219,9 @@ def _warm_up(layout: BlockCyclic, backend: Backend, options: DenseOptions, pivot
     n = layout.rows.n
     matrix = FormulaMatrix(n, lambda i, j: np.where(i == j, 2.0 * n, 1.0 / (1 + i + j)))
     operator = DenseOperator(layout, matrix, backend, Ledger())
-    options = replace(options, ladder=options.ladder[:1], pivoting=pivoting, rtol=1e-10, equilibrate="never")
+    options = replace(
+        options, ladder=options.ladder[:1], pivoting=pivoting, rtol=1e-10, equilibrate="never", flips=None
+    )
     DenseSolver(operator, options).solve(np.ones((1, n)))
 
 
@@ -297,7 +299,13 @@ def results_of(model: DenseModel, prepared: Prepared, solved: Solved, tally: Tal
         "peak_memory_bytes": total_growth(layout.grid.comm, prepared.memory),
         "messages": list(result.messages),
         **prepared.notes,
+        **_injected(layout.grid.comm, solved.solver),
     }
+
+
+def _injected(comm: Intracomm, solver: DenseSolver) -> dict[str, int]:
+    flips = solver.options.flips
+    return {} if flips is None else {"injected_flips": sum(comm.allgather(flips.flipped))}
 
 
 def compared(

@@ -9,6 +9,7 @@ from mpsolve.errors import ConfigError
 from mpsolve.lookup import names
 from mpsolve.precision import ladder_from, preset
 from mpsolve.solvers.dense.options import EQUILIBRATIONS, PIVOTINGS, REFINERS, DenseOptions
+from mpsolve.solvers.injection import flips_of
 
 _formats = partial(names, "formats")
 
@@ -99,6 +100,7 @@ class DenseRunOptions:
     threads: int = option(0, "threads per rank; 0: the cores that this rank may use", min=0, max=1024)
     pictures: bool = option(True, "draw pictures at the end, if matplotlib is installed")
     fields: bool = option(True, "write the solution to fields.h5")
+    inject: str = option("", "flip bits of low-precision arrays, for tests: bitflip:RATE; empty: none")
     energy_seconds: float = option(
         0.0, "if energy meters need longer than the run takes, repeat it for so long; 0: never", unit="s", min=0.0
     )
@@ -110,6 +112,7 @@ class _DenseApp:
 
     solver: Any
     precision: Any
+    run: Any
 
     @property
     def backends(self) -> tuple[str, ...]:
@@ -140,8 +143,8 @@ class _DenseApp:
     def check_state_update(self, entry: str, update: str) -> None:
         """Accept nothing; `state_update` has refused it."""
 
-    def dense(self, rtol: float, ladder: tuple[str, ...]) -> DenseOptions:
-        """Return the options of the solver for a tolerance and a ladder."""
+    def dense(self, rtol: float, ladder: tuple[str, ...], rank: int) -> DenseOptions:
+        """Return the options of the solver of a rank for a tolerance and a ladder."""
         chosen = self.solver
         return DenseOptions(
             ladder=ladder,
@@ -152,6 +155,7 @@ class _DenseApp:
             rtol=rtol,
             max_refinements=chosen.max_refinements,
             max_iterations=chosen.max_iterations,
+            flips=flips_of(self.run.inject, rank),
         )
 
 

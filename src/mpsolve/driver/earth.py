@@ -99,6 +99,7 @@ def run(
     unknowns = int(np.prod(model.sphere.shape))
     results = tally.results() | rates(comm, prepared.ledger, window.seconds, unknowns, stepper.steps + 1)
     results |= {"time_s": window.seconds, "setup_s": prepared.setup_s} | years.results()
+    results |= setup.injected(comm, stepper)
     results |= tally.work(comm, prepared.ledger)
     reasons = {**NEVER, **NO_ANSWER}
     if tally.failed:

@@ -111,6 +111,7 @@ def run(
     results = rates(comm, prepared.ledger, window.seconds, unknowns, stepper.steps) | more
     results |= {"time_s": window.seconds, "setup_s": prepared.setup_s}
     results |= {"dt_s": stepper.problem.dt, "steps": stepper.steps} | tally.work(comm, prepared.ledger)
+    results |= setup.injected(comm, stepper)
     outcome = _judge(model, stepper, options, results, reference)
     if options.run.fields:
         _write(record, model, outcome.state, stepper.time)

@@ -55,7 +55,8 @@ def build(comm: Intracomm, options: MxpAppOptions) -> DenseModel:
 def prepare(model: DenseModel, backend: Backend, options: MxpAppOptions) -> Prepared:
     """Check and compile; see `mpsolve.driver.dense.prepare` (collective)."""
     rtol = options.solver.rtol or MARGIN * THRESHOLD * model.layout.rows.n * 2.0**-53
-    return dense.prepare(model, backend, lambda operator: (options.dense(rtol, options.precision.rungs()), {}))
+    rungs = options.precision.rungs()
+    return dense.prepare(model, backend, lambda operator: (options.dense(rtol, rungs, operator.comm.rank), {}))
 
 
 def run(

@@ -144,6 +144,7 @@ class RunOptions:
     limit_seconds: float = option(
         0.0, "seconds after which the run saves a checkpoint and stops; 0: never", unit="s", min=0.0
     )
+    inject: str = option("", "flip bits of low-precision arrays, for tests: bitflip:RATE; empty: none")
     energy_seconds: float = option(
         0.0, "if energy meters need longer than the run takes, repeat it for so long; 0: never", unit="s", min=0.0
     )

@@ -16,6 +16,7 @@ from mpsolve.models.base import DiffusiveModel
 from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.launch import threads_per_rank
 from mpsolve.parallel.space import Space
+from mpsolve.solvers.injection import flips_of
 from mpsolve.solvers.multigrid.levels import HALO
 from mpsolve.solvers.multigrid.options import MultigridOptions
 from mpsolve.solvers.refinement_options import RefinementOptions
@@ -86,8 +87,16 @@ def halo_width(options: HeatAppOptions) -> int:
     return options.time.steps_per_pass if options.time.stepper == "euler" else 1
 
 
-def refinement_options(options: HeatAppOptions) -> RefinementOptions:
-    """Collect what the options say about implicit solves."""
+def refinement_options(options: HeatAppOptions, rank: int = 0) -> RefinementOptions:
+    """Collect what the options say about implicit solves.
+
+    Raises
+    ------
+    ConfigError
+        If bits are to be flipped where nothing refines.
+    """
+    if options.run.inject and not options.implicit:
+        raise ConfigError("run.inject: explicit steps refine nothing, so that nothing would repair a flipped bit")
     solver, precision = options.solver, options.precision
     return RefinementOptions(
         inner=solver.inner,
@@ -99,6 +108,7 @@ def refinement_options(options: HeatAppOptions) -> RefinementOptions:
         max_iterations=solver.max_iterations,
         inner_rtol=solver.inner_rtol,
         multigrid=MultigridOptions(**asdict(options.multigrid)),
+        flips=flips_of(options.run.inject, rank),
     )
 
 
@@ -116,7 +126,7 @@ def stepped_problem(
         source=model.source,
         dt=dt,
         precision=options.precision.roles(),
-        refinement=refinement_options(options),
+        refinement=refinement_options(options, model.grid.comm.rank),
         state_update=options.time.state_update,
         steps_per_pass=options.time.steps_per_pass,
         seed=options.time.seed,
@@ -180,3 +190,9 @@ def _unstable(options: HeatAppOptions, error: UnstableStep, unit: str) -> str:
         f"{given} is unstable with time.stepper = {chosen.stepper} on this grid; the largest stable one is {allowed}: "
         f"take no larger one, or an implicit stepper ({', '.join(IMPLICIT)})"
     )
+
+
+def injected(comm: Intracomm, stepper: Stepper) -> dict[str, int]:
+    """Return how many bits were flipped on all ranks, if that was asked for (collective)."""
+    flips = stepper.problem.refinement.flips
+    return {} if flips is None else {"injected_flips": sum(comm.allgather(flips.flipped))}

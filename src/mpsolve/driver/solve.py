@@ -132,7 +132,8 @@ def prepare(model: DenseModel, backend: Backend, options: SolveAppOptions) -> Pr
             found = predict(operator, options.solver.rtol, partial(measured_rate, operator))
             inner = found.format
             notes = {"predicted_contraction": found.contraction, "predicted_condition": found.condition}
-        return options.dense(options.solver.rtol, ladder_from(inner, options.precision.ladder)), notes
+        ladder = ladder_from(inner, options.precision.ladder)
+        return options.dense(options.solver.rtol, ladder, operator.comm.rank), notes
 
     return dense.prepare(model, backend, choose)
 

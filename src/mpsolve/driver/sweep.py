@@ -103,7 +103,8 @@ class _Sweep:
         precision = options.roles_used() | {"name": variant.label}
         reference = Reference(None, "this is an FP64 run itself") if variant.options.is_fp64 else self.reference
         resumed = self._resumed(options, directory)
-        told = resumed.text if resumed else ""
+        # A run that was ended before its first checkpoint begins anew, in the same directory.
+        told = resumed.text if resumed else "the beginning" if self.restart == "auto" else ""
         with RunRecord.create(
             directory, options.app, asdict(options), self.argv, self.comm, precision, resumed=told
         ) as record:

@@ -243,7 +243,12 @@ class RefinementSolver:
             rung.send(scale)
         enough = MARGIN * self.options.rtol / backward_error if backward_error > 0 else 0.0
         rtol = min(0.1, max(rung.rtol, enough))
+        flips = self.options.flips
+        if flips is not None:
+            flips.strike(rung.solver.right_hand_side)
         inner = rung.solver.solve(rtol, self.options.max_iterations)
+        if flips is not None:
+            flips.strike(rung.solver.correction)
         self._correct(rung, rung.solver.gain / (scale * rung.scale), GUESS * unit * to_unit(rtol))
         return inner.iterations
 

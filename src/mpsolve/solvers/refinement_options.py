@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mpsolve.solvers.injection import BitFlips
 from mpsolve.solvers.multigrid.options import MultigridOptions
 
 
@@ -31,6 +32,8 @@ class RefinementOptions:
         Reduction asked of each inner solve; 0 chooses by the format.
     multigrid : MultigridOptions
         Of the inner solver ``"multigrid"``.
+    flips : BitFlips, optional
+        Strikes the right-hand side and the correction of each inner solve.
     """
 
     inner: str = "cg"
@@ -42,3 +45,4 @@ class RefinementOptions:
     max_iterations: int = 10_000
     inner_rtol: float = 0.0
     multigrid: MultigridOptions = MultigridOptions()
+    flips: BitFlips | None = None

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from mpsolve.solvers.injection import BitFlips
+
 PIVOTINGS = ("auto", "none", "partial")
 EQUILIBRATIONS = ("auto", "always", "never")
 REFINERS = ("auto", "classical", "gmres")
@@ -31,6 +33,8 @@ class DenseOptions:
         Most outer iterations in all.
     max_iterations : int
         Most iterations of GMRES in one refinement.
+    flips : BitFlips, optional
+        Strikes factors after they were made.
     """
 
     ladder: tuple[str, ...] = ("bf16", "fp32", "fp64")
@@ -41,3 +45,4 @@ class DenseOptions:
     rtol: float = 1e-12
     max_refinements: int = 50
     max_iterations: int = 50
+    flips: BitFlips | None = None

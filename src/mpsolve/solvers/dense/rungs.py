@@ -15,6 +15,7 @@ from mpsolve.solvers.dense.arithmetic import Arithmetic
 from mpsolve.solvers.dense.factorisation import Breakdown, Factorisation, FactorOptions, Factors
 from mpsolve.solvers.dense.options import DenseOptions
 from mpsolve.solvers.dense.substitution import FactorSolver
+from mpsolve.solvers.injection import BitFlips
 from mpsolve.timing import Stopwatch
 
 #: Without row exchanges, entries that grow by more than this cost about as many bits as a narrow format has.
@@ -109,6 +110,8 @@ class Factory:
                 f"{_described(factors)} without row exchanges in {name}: partial pivoting is switched on"
             )
             factors = self._factor(arithmetic)
+        if self.options.flips is not None:
+            self._strike(self.options.flips)
         if factors.breakdown is None:
             return FactorSolver(factors, arithmetic.kernels, operator.ledger), "", factors.growth
         if name == "fp64" and self.pivoting and factors.breakdown is Breakdown.ZERO_PIVOT:
@@ -117,6 +120,13 @@ class Factory:
                 "no pivot is left in FP64 with partial pivoting"
             )
         return None, f"{_described(factors)} in {name}", factors.growth
+
+    def _strike(self, flips: BitFlips) -> None:
+        """Flip bits of the factors, where they lie."""
+        kernels = self.operator.backend.dense
+        held = np.ascontiguousarray(kernels.download(self._local))
+        if flips.strike_array(held):
+            kernels.write(self._local, held)
 
     def exchange_rows_from_now_on(self, message: str) -> None:
         """Switch partial pivoting on."""
