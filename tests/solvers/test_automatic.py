@@ -4,6 +4,7 @@ import pytest
 
 from mpsolve.operators.diffusion import Coefficients, Diffusion
 from mpsolve.precision import get_format
+from mpsolve.solvers import automatic
 from mpsolve.solvers.automatic import choose_inner
 
 PERIODIC = (("periodic", "periodic"),) * 2
@@ -33,3 +34,13 @@ def test_what_is_named_is_taken(alone, make_space, diffusion):
     operator = Diffusion(grid, space, case.coefficients(grid), get_format("fp64"))
     assert choose_inner("cg", "multigrid", operator) == ("cg", "multigrid")
     assert choose_inner("auto", "jacobi", operator) == ("cg", "jacobi")
+
+
+def test_a_large_sphere_gets_cycles_where_a_small_one_gets_rows(alone, make_space, diffusion, monkeypatch):
+    case = diffusion((8, 9), PERIODIC, varying=True)
+    grid, space = make_space(alone, case.shape, case.periodic, halo=2)
+    given = case.coefficients(grid)
+    coefficients = Coefficients((given.faces[0], 100 * given.faces[1]), given.reaction)
+    operator = Diffusion(grid, space, coefficients, get_format("fp64"))
+    monkeypatch.setattr(automatic, "ROWS_ALONE", 71)
+    assert choose_inner("auto", "auto", operator) == ("fgmres", "multigrid")

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 from mpsolve.operators.base import Operator
 from mpsolve.operators.diffusion import Diffusion
 from mpsolve.solvers.multigrid.levels import HALO
+
+#: Global cells from which cycles gain more iterations than they cost on a latitude-longitude grid: measured on the Earth,
+#: even at 720 x 360 and twice as fast at 1440 x 720 (docs/performance.md).
+ROWS_ALONE = 400_000
 
 
 def choose_inner(inner: str, preconditioner: str, operator: Operator) -> tuple[str, str]:
@@ -18,7 +24,7 @@ def choose_inner(inner: str, preconditioner: str, operator: Operator) -> tuple[s
         Diffusion with uniform coefficients gets multigrid, with varying ones conjugate gradients with a cycle of
         multigrid as preconditioner, which jumps of the conductivity slow down less. Where rows are coupled much the
         strongest, as on a latitude-longitude grid, solving for rows alone is faster than cycles that do the same on
-        each grid. Other operators, and grids with too few ghosts for multigrid, get conjugate gradients (collective).
+        each grid, up to `ROWS_ALONE` cells; beyond, flexible GMRES with a cycle as preconditioner is. Other operators, and grids with too few ghosts for multigrid, get conjugate gradients (collective).
     """
     if inner != "auto":
         return inner, preconditioner
@@ -29,4 +35,8 @@ def choose_inner(inner: str, preconditioner: str, operator: Operator) -> tuple[s
     if operator.coefficients.uniform:
         return "multigrid", preconditioner
     rows = operator.rows()
-    return "cg", preconditioner if rows is not None and rows.dominant else "multigrid"
+    if rows is None or not rows.dominant:
+        return "cg", "multigrid"
+    if math.prod(operator.grid.global_shape) > ROWS_ALONE:
+        return "fgmres", "multigrid"
+    return "cg", preconditioner
