@@ -8,8 +8,8 @@ from mpsolve.operators.base import Operator
 from mpsolve.operators.diffusion import Diffusion
 from mpsolve.solvers.multigrid.levels import HALO
 
-#: Global cells from which cycles gain more iterations than they cost on a latitude-longitude grid: measured on the Earth,
-#: even at 720 x 360 and twice as fast at 1440 x 720 (docs/performance.md).
+#: Global cells from which cycles gain more than they cost on a latitude-longitude grid: as measured on the Earth, where
+#: both are even at 720 x 360 and cycles are faster at 1440 x 720 (docs/performance.md).
 ROWS_ALONE = 400_000
 
 
@@ -24,7 +24,8 @@ def choose_inner(inner: str, preconditioner: str, operator: Operator) -> tuple[s
         Diffusion with uniform coefficients gets multigrid, with varying ones conjugate gradients with a cycle of
         multigrid as preconditioner, which jumps of the conductivity slow down less. Where rows are coupled much the
         strongest, as on a latitude-longitude grid, solving for rows alone is faster than cycles that do the same on
-        each grid, up to `ROWS_ALONE` cells; beyond, flexible GMRES with a cycle as preconditioner is. Other operators, and grids with too few ghosts for multigrid, get conjugate gradients (collective).
+        each grid, up to `ROWS_ALONE` cells; beyond, flexible GMRES with a cycle as preconditioner is. Other operators,
+        and grids with too few ghosts for multigrid, get conjugate gradients (collective).
     """
     if inner != "auto":
         return inner, preconditioner
