@@ -1,7 +1,7 @@
 # make heat   the main job on the Earth's map, in four precisions
 # make test   every check that CI runs
 # make bench  the measurements of benchmarks/, kept in benchmarks/results/
-# make soak   ranks killed at random moments, KILLS times for each app
+# make soak   ranks killed KILLS times for each app, a thousand flipped solves, jobs that go back into the queue
 #
 # Both make .venv first. It is made again only when pyproject.toml changes: until then nothing uses the network.
 
@@ -34,7 +34,8 @@ bench: $(VENV)/.run-installed
 	$(BIN)/python benchmarks/run.py
 
 soak: $(VENV)/.test-installed
-	MPSOLVE_KILLS=$(KILLS) $(PYTEST) tests/apps/test_kills.py
+	MPSOLVE_SOAK=1 MPSOLVE_KILLS=$(KILLS) MPSOLVE_INJECTIONS=1000 $(PYTEST) -o timeout=0 \
+	  tests/apps/test_kills.py tests/solvers/test_injection.py tests/jobs
 
 clean:
 	rm -rf $(VENV) build src/*.egg-info .pytest_cache .ruff_cache .hypothesis

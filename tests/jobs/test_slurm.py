@@ -1,8 +1,10 @@
 """The published batch scripts on a real Slurm, on four virtual nodes of two processors each."""
 
 import json
+import os
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -65,3 +67,23 @@ def test_a_sweep_ends_in_a_comparison_of_all_precisions(cluster, folder):
     for precision in ("fp64", "fp16"):
         assert (folder / "runs" / f"sweep-{job}" / precision / "run.json").exists()
         assert precision in table
+
+
+@pytest.mark.skipif("MPSOLVE_SOAK" not in os.environ, reason="Slurm waits two minutes before it requeues: make soak")
+def test_a_job_whose_time_is_up_saves_goes_back_into_the_queue_and_goes_on(cluster, folder):
+    long = (*SMALL[:-1], "time.steps=250", "--backend", "reference")
+    job = cluster.submit("-N", "2", "jobs/heat.sbatch", *long, folder=folder, MPSOLVE_ENVIRONMENT=sys.prefix)
+    log, steps = folder / f"mpsolve-heat-{job}.log", folder / "runs" / f"heat-{job}" / "steps.jsonl"
+    end = time.monotonic() + 90
+    while not steps.exists() or not steps.read_text():
+        assert time.monotonic() < end, log.read_text() if log.exists() else cluster.states(job)
+        time.sleep(0.1)
+    cluster.command("scancel", "--signal=USR1", "--batch", job)
+    while cluster.states(job)[0]["Restarts"] == "0":
+        assert time.monotonic() < end + 60, log.read_text()
+        time.sleep(0.2)
+    (last,) = cluster.wait(job, 150)
+    assert last["JobState"] == "COMPLETED", log.read_text()
+    record = json.loads((steps.parent / "run.json").read_text())
+    assert record["status"] == "ok" and "checkpoint-" in record["resumed"]
+    assert record["results"]["steps"] == 250
