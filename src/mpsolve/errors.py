@@ -58,3 +58,7 @@ class BackendUnavailable(MpsolveError):
 
 class LaunchError(MpsolveError):
     """The MPI launch is wrong, for instance N singletons instead of N ranks."""
+
+
+#: What h5py raises for a damaged file, depending on which structure is hit.
+HDF5_DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mpsolve.errors import FileError
+from mpsolve.errors import HDF5_DAMAGE, FileError
 
 #: Checkpoints of a run that are kept: the newest, and one before it in case that is damaged.
 KEPT = 2
@@ -128,7 +128,7 @@ def load(path: Path) -> Checkpoint:
             return _read(path, file, size)
     except FileError:
         raise
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError) as error:
+    except HDF5_DAMAGE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise FileError(f"{path} cannot be read as a checkpoint: {reason}") from None
 

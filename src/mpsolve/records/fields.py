@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from mpsolve.errors import FileError, ShapeError, UnknownNameError
+from mpsolve.errors import HDF5_DAMAGE, FileError, ShapeError, UnknownNameError
 from mpsolve.records.plain import plain
 
 # Files that HDF5 1.10 and later can read, whatever version wrote them.
@@ -168,9 +168,10 @@ def _read(path: Path, action: Any) -> Any:
     try:
         with h5py.File(path, "r") as file:
             return action(file)
-    # h5py raises OSError for a file that is none, RuntimeError and ValueError for damage inside it.
-    except (OSError, RuntimeError, ValueError, TypeError) as problem:
-        raise FileError(f"{path} is damaged or no HDF5 file: {str(problem).splitlines()[0]}") from None
+    except HDF5_DAMAGE as problem:
+        raise FileError(
+            f"{path} is damaged or no HDF5 file: {(str(problem).splitlines() or ['no reason'])[0]}"
+        ) from None
 
 
 def _datasets(file: h5py.File) -> dict[str, h5py.Dataset]:

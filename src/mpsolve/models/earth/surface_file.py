@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mpsolve.errors import FileError
+from mpsolve.errors import HDF5_DAMAGE, FileError
 from mpsolve.models.earth.surface import Surface
 
 # A map of 1/12 degree has 9 million cells: more would cost a rank gigabytes and show nothing on a 1440 x 720 grid.
@@ -53,8 +53,7 @@ def read_surface(path: str | Path) -> Surface:
     try:
         with h5py.File(path, "r") as file:
             return _read(path, file)
-    # A damaged file surfaces in h5py as any of these, depending on which structure is hit.
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError) as error:
+    except HDF5_DAMAGE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise FileError(f"{path}: cannot be read as HDF5 ({reason}); give a complete HDF5 file") from error
 

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from mpsolve.errors import FileError, UnknownNameError
+from mpsolve.errors import HDF5_DAMAGE, FileError, UnknownNameError
 from mpsolve.models.matrices.base import Matrix
 from mpsolve.models.matrix_files.base import as_vectors, check_kind, check_room, check_square, check_vectors, first_line
 
@@ -46,7 +46,7 @@ class Hdf5Matrix(Matrix):
         """
         try:
             return self._dataset[rows, columns].astype(np.float64, copy=False)
-        except (OSError, RuntimeError) as problem:
+        except HDF5_DAMAGE as problem:
             raise FileError(f"{self.path} is damaged in {self.name!r}: {first_line(problem)}") from None
 
 
@@ -54,7 +54,7 @@ def open_matrix(path: Path, dataset: str = "") -> Matrix:
     """Open a matrix; see `mpsolve.models.matrix_files.base`."""
     try:
         return Hdf5Matrix(path, dataset or _guess(path, MATRIX_NAMES, 2))
-    except (OSError, RuntimeError) as problem:
+    except HDF5_DAMAGE as problem:
         raise _damaged(path, problem) from None
 
 
@@ -68,7 +68,7 @@ def read_vectors(path: Path, dataset: str = "") -> NDArray[np.float64]:
             _check_storage(path, found)
             check_room(path, found.shape)
             return as_vectors(found[()])
-    except (OSError, RuntimeError) as problem:
+    except HDF5_DAMAGE as problem:
         raise _damaged(path, problem) from None
 
 

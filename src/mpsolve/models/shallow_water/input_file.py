@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mpsolve.errors import FileError
+from mpsolve.errors import HDF5_DAMAGE, FileError
 from mpsolve.models.shallow_water.geometry import Array, Geometry
 
 #: What a variable may be called: CF standard names, then plain names.
@@ -56,7 +56,7 @@ def _read(path: Path, geometry: Geometry, wanted: Sequence[tuple[Sequence[str], 
             found = [_variable(path, file, names, unit, geometry) for names, unit in wanted]
     except FileError:
         raise
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError) as error:
+    except HDF5_DAMAGE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise FileError(
             f"{path}: cannot be read as HDF5 ({reason}); NetCDF-3 files are not: convert with nccopy"
