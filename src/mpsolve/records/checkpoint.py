@@ -134,6 +134,8 @@ def load(path: Path) -> Checkpoint:
 
 
 def _read(path: Path, file: Any, size: int) -> Checkpoint:
+    import h5py
+
     if int(file.attrs.get("version", 0)) != VERSION:
         raise FileError(f"{path} is no checkpoint of this version of mpsolve")
     numbers = file["numbers"]
@@ -144,6 +146,8 @@ def _read(path: Path, file: Any, size: int) -> Checkpoint:
         raise FileError(f"{path} is damaged: the checksum of its numbers differs")
     arrays = {}
     for name, dataset in file["arrays"].items():
+        if not isinstance(dataset, h5py.Dataset):
+            raise FileError(f"{path} is damaged: array {name!r} is none")
         # What a file claims to hold must be in it, so that a damaged one takes no memory.
         if dataset.chunks is not None or dataset.size * dataset.dtype.itemsize > min(size, LARGEST_BYTES):
             raise FileError(f"{path} is damaged: array {name!r} is larger than the file")

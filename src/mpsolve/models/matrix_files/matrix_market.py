@@ -1,6 +1,7 @@
 """Matrix Market files, by SciPy: text that one rank reads whole."""
 
 import gzip
+import io
 import zlib
 from pathlib import Path
 from typing import Any
@@ -83,8 +84,26 @@ def _ask(function: str, path: Path) -> Any:
         import scipy.io
     except ImportError:
         raise BackendUnavailable("Matrix Market files need SciPy: pip install 'mpsolve[files]'") from None
-    if not _compressed(path):
-        return getattr(scipy.io, function)(path)
     # SciPy itself knows a compressed file by its suffix in lower case alone.
-    with gzip.open(path) as text:
-        return getattr(scipy.io, function)(text)
+    with gzip.open(path) if _compressed(path) else path.open("rb") as text:
+        return getattr(scipy.io, function)(_Ended(text))
+
+
+class _Ended(io.RawIOBase):
+    """A text with a line end behind it and no zero byte: SciPy's reader may crash on a number that ends with either."""
+
+    def __init__(self, text: Any) -> None:
+        self._text, self._over = text, False
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes."""
+        given = self._text.read(size)
+        if b"\0" in given:
+            raise ValueError("it holds a zero byte, which no text does")
+        if given or self._over:
+            return given
+        self._over = True
+        return b"\n"
