@@ -141,8 +141,6 @@ def test_what_is_not_there_is_said(mpirun, tmp_path):
     assert done.returncode == 2 and "give it with --out" in done.stderr
     done = mpirun(1, *HEAT, "--out", tmp_path / "b", "--restart", "auto")
     assert done.returncode == 0 and "the run begins anew" in done.stdout
-    done = mpirun(1, "-m", "mpsolve.apps.mxp", "--n", "50", "--out", tmp_path / "c", "--restart", "auto")
-    assert done.returncode == 2 and "writes no checkpoints" in done.stderr
 
 
 def test_a_sweep_goes_on_with_what_is_not_finished(mpirun, tmp_path):

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mpsolve.driver.options import AppOptions, RunOptions
+from mpsolve.driver.options import AppOptions
 from mpsolve.errors import ConfigError, FileError
 from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.launch import agree
@@ -33,32 +33,50 @@ SPARE_S = 60.0
 NOTHING, SAVE, STOP = 0.0, 1.0, 2.0
 
 #: Tables of options that say how a problem is solved, and keys of the others that a restarted run may change.
-HOW = ("run", "precision", "solver", "multigrid")
+HOW = ("run", "precision", "solver", "multigrid", "grid")
 OPEN = ("time.steps", "time.steps_per_pass", "earth.years", "earth.max_years", "climate.output_hours")
+
+
+class SavingOptions(Protocol):
+    """The options that say when a run is saved: see `mpsolve.driver.options.RunOptions`."""
+
+    @property
+    def checkpoint_steps(self) -> int:
+        """Steps between two checkpoints; 0: none."""
+        ...
+
+    @property
+    def checkpoint_seconds(self) -> float:
+        """Seconds between two checkpoints; 0: none."""
+        ...
+
+    @property
+    def limit_seconds(self) -> float:
+        """Seconds after which the run is saved and stops; 0: never."""
+        ...
+
 
 #: Arrays of this rank's block by name, and numbers.
 State = tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]
 
 
-class Checkpoints:
-    """Saves the state of a run every so many steps or seconds, on SIGUSR1, and before it has to stop.
+class Moments:
+    """When a run is saved: every so many steps or seconds, on SIGUSR1, and before it has to stop.
 
     As a context manager it handles SIGUSR1 (save and go on) and SIGTERM (save and stop); a second SIGTERM interrupts
     the step that is under way.
 
     Parameters
     ----------
-    grid : Cartesian
-        How arrays are divided.
-    directory : Path
-        The run directory.
-    options : RunOptions
-        When to save.
+    comm : mpi4py.MPI.Intracomm
+        The ranks.
+    options : SavingOptions
+        How often.
     """
 
-    def __init__(self, grid: Cartesian, directory: Path, options: RunOptions) -> None:
-        self.grid, self.comm, self.directory, self.options = grid, grid.comm, directory, options
-        self._asked, self._begin, self._last_s = NOTHING, time.monotonic(), time.monotonic()
+    def __init__(self, comm: Intracomm, options: SavingOptions) -> None:
+        self.comm, self.options = comm, options
+        self._asked, self._last_s = NOTHING, time.monotonic()
         self._end_s = _end_of_job(options)
         self._handlers: dict[int, Any] = {}
 
@@ -76,6 +94,47 @@ class Checkpoints:
         if number == signal.SIGTERM and self._asked == STOP:
             raise KeyboardInterrupt
         self._asked = max(self._asked, STOP if number == signal.SIGTERM else SAVE)
+
+    def due(self, step: int) -> float:
+        """Return what is to be done after a step: `NOTHING`, `SAVE`, or `STOP` after saving (collective)."""
+        verdict = maximum(self.comm, self._wanted(step))
+        if verdict != NOTHING:
+            self._asked, self._last_s = NOTHING, time.monotonic()
+        return verdict
+
+    def _wanted(self, step: int) -> float:
+        """Return what this rank wants after a step."""
+        options, now = self.options, time.monotonic()
+        if self._end_s is not None and time.time() > self._end_s - SPARE_S:
+            self._end_s = None
+            return STOP
+        due = options.checkpoint_steps and step % options.checkpoint_steps == 0
+        late = options.checkpoint_seconds and now - self._last_s > options.checkpoint_seconds
+        return max(self._asked, SAVE if due or late else NOTHING)
+
+
+class Checkpoints:
+    """Saves the state of a run on a grid at its `Moments`, whose context it is.
+
+    Parameters
+    ----------
+    grid : Cartesian
+        How arrays are divided.
+    directory : Path
+        The run directory.
+    options : SavingOptions
+        When to save.
+    """
+
+    def __init__(self, grid: Cartesian, directory: Path, options: SavingOptions) -> None:
+        self.grid, self.directory, self.moments = grid, directory, Moments(grid.comm, options)
+
+    def __enter__(self) -> Self:
+        self.moments.__enter__()
+        return self
+
+    def __exit__(self, *problem: Any) -> None:
+        self.moments.__exit__(*problem)
 
     def after(self, step: int, state: Callable[[], State], *, last: bool = False) -> None:
         """Save if it is time to, and stop if that was asked for (collective).
@@ -96,32 +155,26 @@ class Checkpoints:
         FileError
             On every rank, if the checkpoint cannot be written.
         """
-        verdict = maximum(self.comm, self._wanted(step))
+        verdict = self.moments.due(step)
         if verdict == NOTHING or last:
             return
-        self._asked, self._last_s = NOTHING, time.monotonic()
         arrays, numbers = state()
         whole = {name: self.grid.gather(np.ascontiguousarray(values)) for name, values in arrays.items()}
-        path = agree(self.comm, lambda: str(self._write(step, whole, numbers)))
-        if verdict == STOP:
-            raise KeyboardInterrupt(f"after the checkpoint {path}; --restart auto goes on")
-
-    def _wanted(self, step: int) -> float:
-        """Return what this rank wants after a step."""
-        options, now = self.options, time.monotonic()
-        if self._end_s is not None and time.time() > self._end_s - SPARE_S:
-            self._end_s = None
-            return STOP
-        due = options.checkpoint_steps and step % options.checkpoint_steps == 0
-        late = options.checkpoint_seconds and now - self._last_s > options.checkpoint_seconds
-        return max(self._asked, SAVE if due or late else NOTHING)
+        path = agree(self.grid.comm, lambda: str(self._write(step, whole, numbers)))
+        stop_if(verdict, path)
 
     def _write(self, step: int, whole: Mapping[str, NDArray | None], numbers: Mapping[str, Any]) -> Path:
         arrays = {name: values for name, values in whole.items() if values is not None}
         return checkpoint.save(self.directory, step, arrays, numbers)
 
 
-def _end_of_job(options: RunOptions) -> float | None:
+def stop_if(verdict: float, path: str) -> None:
+    """End the run after a checkpoint if that was asked for."""
+    if verdict == STOP:
+        raise KeyboardInterrupt(f"after the checkpoint {path}; --restart auto goes on")
+
+
+def _end_of_job(options: SavingOptions) -> float | None:
     """Return when the job ends, in seconds since 1970: as Slurm says, or after so many seconds from now."""
     slurm = os.environ.get("SLURM_JOB_END_TIME", "")
     known = [float(slurm)] if slurm.isdecimal() else []
@@ -214,7 +267,7 @@ class Resumed:
     """
 
     def __init__(self, comm: Intracomm, found: Checkpoint | None, problem: Mapping[str, Any]) -> None:
-        self.comm, self._found = comm, found
+        self.comm, self.found = comm, found
         self.text, self.step, self.numbers, self._names = agree(comm, lambda: self._told(found, problem))
 
     @staticmethod
@@ -231,5 +284,5 @@ class Resumed:
 
     def arrays(self, grid: Cartesian) -> dict[str, NDArray[Any]]:
         """Return this rank's block of each array (collective)."""
-        held = {} if self._found is None else self._found.arrays
+        held = {} if self.found is None else self.found.arrays
         return {name: grid.scatter(held.get(name)) for name in self._names}

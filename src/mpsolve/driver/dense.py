@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from mpsolve import gemm_probe
 from mpsolve.backends.base import Backend
+from mpsolve.driver.checkpoints import Moments, Resumed
+from mpsolve.driver.dense_checkpoints import DenseCheckpoints, take_up
 from mpsolve.driver.dense_options import MxpAppOptions, SolveAppOptions
 from mpsolve.driver.metering import open_window, readings_of
 from mpsolve.driver.options import Variant
@@ -33,6 +35,7 @@ from mpsolve.precision import get_format, preset
 from mpsolve.records.fields import write_fields
 from mpsolve.records.run import RunRecord
 from mpsolve.solvers.base import Refinement, Result
+from mpsolve.solvers.dense.factorisation import Keeper
 from mpsolve.solvers.dense.options import DenseOptions
 from mpsolve.solvers.dense.refinement import DenseSolver
 from mpsolve.solvers.dense.sizing import bytes_needed, choose_block
@@ -227,7 +230,7 @@ def _warm_up(layout: BlockCyclic, backend: Backend, options: DenseOptions, pivot
 
 @dataclass(frozen=True, eq=False)
 class Solved:
-    """A finished solve: the solution, the result, seconds of the whole and of its parts, energy."""
+    """A finished solve: the solution, the result, seconds of the whole and of its parts, energy, where it began."""
 
     x: NDArray[np.float64]
     result: Result
@@ -235,10 +238,19 @@ class Solved:
     seconds: float
     readings: list[Reading]
     phases: dict[str, float]
+    resumed: bool
 
 
-def solve(model: DenseModel, backend: Backend, variant: Variant, prepared: Prepared, tally: Tally) -> Solved:
-    """Factor and refine, timed and metered (collective)."""
+def solve(
+    model: DenseModel,
+    backend: Backend,
+    variant: Variant,
+    prepared: Prepared,
+    record: RunRecord,
+    tally: Tally,
+    resumed: Resumed | None = None,
+) -> Solved:
+    """Factor and refine, timed and metered, perhaps from a checkpoint on (collective)."""
     comm, run = model.layout.grid.comm, variant.options.run
     progress = Progress(comm.rank == 0, model.layout.columns.blocks, f"{variant.label}: block", run.log_seconds)
 
@@ -248,8 +260,12 @@ def solve(model: DenseModel, backend: Backend, variant: Variant, prepared: Prepa
     solver = prepared.solver
     prepared.memory.forget_peak()
     solver.factory.observe = lambda step, _: progress.update(step)
-    with open_window(comm, backend, tally.log) as window:
+    told = [] if resumed is None else take_up(resumed, solver)
+    moments = Moments(comm, run)
+    solver.factory.keeper = DenseCheckpoints(moments, solver.factory, record.directory, variant.options)
+    with open_window(comm, backend, tally.log) as window, moments:
         x, result = solver.solve(model.b, observe)
+    solver.factory.keeper, result = Keeper(), replace(result, messages=(*told, *result.messages))
     progress.close()
     tally.add(1, window.seconds, result, messages=list(result.messages))
     phases, factor_s = _slowest(comm, solver.factory.watch.seconds), solver.factory.factor_s
@@ -260,7 +276,7 @@ def solve(model: DenseModel, backend: Backend, variant: Variant, prepared: Prepa
 
     readings = readings_of(comm, backend, window, run.energy_seconds, prepared.ledger, again)
     solver.factory.factor_s = factor_s
-    return Solved(x, result, solver, window.seconds, readings, phases)
+    return Solved(x, result, solver, window.seconds, readings, phases, resumed is not None)
 
 
 def _slowest(comm: Intracomm, seconds: dict[str, float]) -> dict[str, float]:
@@ -287,8 +303,8 @@ def results_of(model: DenseModel, prepared: Prepared, solved: Solved, tally: Tal
         "setup_s": prepared.setup_s,
         "unknowns": n * count,
         "unknowns_per_s": n * count / solved.seconds,
-        "flops_per_s": counted / solved.seconds,
-        "lu_flops_per_s": 2 / 3 * n**3 / factory.factor_s if factory.factor_s else None,
+        "flops_per_s": None if solved.resumed else counted / solved.seconds,
+        "lu_flops_per_s": None if solved.resumed or not factory.factor_s else 2 / 3 * n**3 / factory.factor_s,
         "lu_time_s": factory.factor_s,
         "phases_s": solved.phases,
         "grid": f"{layout.grid.rows}x{layout.grid.columns}",

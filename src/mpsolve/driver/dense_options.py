@@ -100,6 +100,11 @@ class DenseRunOptions:
     threads: int = option(0, "threads per rank; 0: the cores that this rank may use", min=0, max=1024)
     pictures: bool = option(True, "draw pictures at the end, if matplotlib is installed")
     fields: bool = option(True, "write the solution to fields.h5")
+    checkpoint_steps: int = option(0, "columns of blocks between two checkpoints; 0: none", min=0)
+    checkpoint_seconds: float = option(0.0, "seconds between two checkpoints; 0: none", unit="s", min=0.0)
+    limit_seconds: float = option(
+        0.0, "seconds after which the run saves a checkpoint and stops; 0: never", unit="s", min=0.0
+    )
     inject: str = option("", "flip bits of low-precision arrays, for tests: bitflip:RATE; empty: none")
     energy_seconds: float = option(
         0.0, "if energy meters need longer than the run takes, repeat it for so long; 0: never", unit="s", min=0.0

@@ -70,7 +70,7 @@ def run(
 ) -> tuple[Outcome, list[Reading]]:
     """Run the benchmark (collective); parameters and result as in `mpsolve.driver.heat.run`."""
     options, comm, tally = variant.options, model.layout.grid.comm, Tally(record.steps)
-    solved = dense.solve(model, backend, variant, prepared, tally)
+    solved = dense.solve(model, backend, variant, prepared, record, tally, resumed)
     results = dense.results_of(model, prepared, solved, tally)
     residual = scaled_residual(solved.result.backward_error, model.layout.rows.n)
     results |= {"hpl_mxp_residual": residual, "valid": residual < THRESHOLD}
@@ -92,6 +92,8 @@ def against_the_rules(options: MxpAppOptions, results: dict[str, Any]) -> list[s
     used = [options.precision.inner, *(change["to"] for change in results["escalations"])]
     for name in dict.fromkeys(used):
         reasons += [f"{name} has fewer than {LEAST_BITS} bits"] * (get_format(name).bits < LEAST_BITS)
+    if results["flops_per_s"] is None:
+        reasons.append("it went on from a checkpoint, so that its time is that of a part")
     if not results["valid"] or math.isnan(results["hpl_mxp_residual"]):
         reasons.append(f"the scaled residual is not below {THRESHOLD:g}")
     if results["iterations"] > MOST_REFINEMENTS:

@@ -20,11 +20,10 @@ def report(label: str, options: MxpAppOptions, results: dict[str, Any]) -> str:
         What was found, see `mpsolve.driver.dense.results_of`.
     """
     rows, columns = results["grid"].split("x")
-    lu = results["lu_flops_per_s"]
     head = f"{'T/V':<14}{'N':>9}{'NB':>7}{'P':>6}{'Q':>6}{'Time':>12}{'GFLOP/s':>12}{'LU only':>12}"
     line = (
         f"{'MxP-' + label:<14}{options.mxp.n:>9}{results['block']:>7}{rows:>6}{columns:>6}"
-        f"{results['time_s']:>12.3f}{results['flops_per_s'] / 1e9:>12.1f}{lu / 1e9 if lu else 0:>12.1f}"
+        f"{results['time_s']:>12.3f}{_giga(results['flops_per_s'])}{_giga(results['lu_flops_per_s'])}"
     )
     verdict = "PASSED" if results["valid"] else "FAILED"
     formula = "||Ax-b||_oo/(eps*(||A||_oo*||x||_oo+||b||_oo)*N)="
@@ -37,3 +36,8 @@ def report(label: str, options: MxpAppOptions, results: dict[str, Any]) -> str:
     reasons = results["not_compliant_because"]
     lines.append(f"compliant: {'yes' if results['compliant'] else 'no (' + '; '.join(reasons) + ')'}")
     return "\n".join([*lines, "=" * WIDTH, ""])
+
+
+def _giga(rate: float | None) -> str:
+    """Return a rate in units of 10^9; after a checkpoint there is none."""
+    return f"{'-' if rate is None else format(rate / 1e9, '.1f'):>12}"

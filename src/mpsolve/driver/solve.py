@@ -149,7 +149,7 @@ def run(
 ) -> tuple[Outcome, list[Reading]]:
     """Solve (collective); parameters and result as in `mpsolve.driver.heat.run`."""
     options, comm, tally = variant.options, model.layout.grid.comm, Tally(record.steps)
-    solved = dense.solve(model, backend, variant, prepared, tally)
+    solved = dense.solve(model, backend, variant, prepared, record, tally, resumed)
     result = solved.solver.certify(solved.x, model.b, solved.result)
     results = dense.results_of(model, prepared, solved, tally)
     results |= {"condition": result.condition, "forward_error_bound": result.forward_error}

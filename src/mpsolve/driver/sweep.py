@@ -13,17 +13,26 @@ from mpsolve.compare.align import load
 from mpsolve.compare.table import render
 from mpsolve.driver import device_messages
 from mpsolve.driver.checkpoints import Resumed, find, problem_of
+from mpsolve.driver.dense_checkpoints import as_before
 from mpsolve.driver.metering import figures
 from mpsolve.driver.options import AppOptions, Variant
 from mpsolve.driver.outcome import Outcome, Reference
 from mpsolve.driver.setup import choose_backend
-from mpsolve.errors import ConfigError
 from mpsolve.parallel.launch import agree
 from mpsolve.parallel.stream import copy_bandwidth
 from mpsolve.records.run import RunRecord, check_directory, finished
 
 if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm
+
+#: Figures that would mix the work of a whole run with the time or energy of its part after a checkpoint.
+OF_WHOLE_RUNS = (
+    "unknowns_per_s",
+    "penalised_unknowns_per_s",
+    "lu_flops_per_s",
+    "joules_per_unknown",
+    "joules_per_digit",
+)
 
 
 def run_all(
@@ -78,7 +87,10 @@ class _Sweep:
         begin = time.perf_counter()
         # Only that one: each brings modules that the others do not need, on every rank.
         self.app = importlib.import_module(f"mpsolve.driver.{variants[0].options.driver}")
-        self.model = self.app.build(comm, variants[0].options)
+        options = variants[0].options
+        if restart and hasattr(options, "grid"):
+            options = as_before(comm, options, restart, list(self.directories.values()))
+        self.model = self.app.build(comm, options)
         self.build_s = time.perf_counter() - begin
         self.reference = Reference(None, "no FP64 run of the same problem in this sweep to compare with")
         self.bandwidth = 0.0
@@ -117,6 +129,9 @@ class _Sweep:
             results |= reference.penalised(results)
             used, why = figures(energy, results)
             results |= used
+            if resumed is not None:
+                results |= dict.fromkeys(OF_WHOLE_RUNS)
+                why |= dict.fromkeys(OF_WHOLE_RUNS, f"this run did only what comes after step {resumed.step}")
             results |= {"setup_s": self.build_s + prepared.setup_s, "stream_bytes_per_s": self.bandwidth}
             status = "ok" if outcome.converged else "failed"
             record.finish(status, results, prepared.ledger, energy, outcome.reasons | why)
@@ -126,8 +141,6 @@ class _Sweep:
         """Return the checkpoint to go on from, if that was asked for and there is one (collective)."""
         if not self.restart:
             return None
-        if not hasattr(options.run, "checkpoint_steps"):
-            raise ConfigError(f"--restart: {options.app} writes no checkpoints")
         found = find(self.comm, self.restart, directory)
         if not agree(self.comm, lambda: found is not None):
             return None

@@ -262,19 +262,19 @@ class BlockCyclic:
                 rows, columns = self.of_rank(rank)
                 part = local if rank == root else np.empty((rows.count, columns.count), local.dtype)
                 if rank != root and not outwards:
-                    _transfer(comm, part, rank, sending=False)
+                    transfer(comm, part, rank, sending=False)
                 handle(rank, part)
                 if rank != root and outwards:
-                    _transfer(comm, part, rank, sending=True)
+                    transfer(comm, part, rank, sending=True)
             elif comm.rank == rank:
                 part = np.ascontiguousarray(local)
-                _transfer(comm, part, root, sending=not outwards)
+                transfer(comm, part, root, sending=not outwards)
                 if outwards:
                     local[...] = part
 
 
-def _transfer(comm: Intracomm, part: NDArray, partner: int, *, sending: bool) -> None:
-    """Send or receive a contiguous array as bytes, in messages of at most `MESSAGE_BYTES`."""
+def transfer(comm: Intracomm, part: NDArray, partner: int, *, sending: bool) -> None:
+    """Send or receive a contiguous array as bytes, in messages of at most `MESSAGE_BYTES` (collective over the two)."""
     flat = part.reshape(-1).view(np.uint8)
     for start in range(0, flat.size, MESSAGE_BYTES):
         message = flat[start : start + MESSAGE_BYTES]

@@ -7,8 +7,9 @@ import os
 import re
 import secrets
 import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +42,34 @@ class Checkpoint:
         Global arrays by name.
     numbers : dict
         Everything else, as JSON holds it; floats are exact.
+    matrices : dict
+        Of matrices that are read block by block: the number of their blocks along each axis, the side of a block, and
+        the type, by name.
     """
 
     path: Path
     step: int
     arrays: dict[str, NDArray[Any]]
     numbers: dict[str, Any]
+    matrices: dict[str, tuple[tuple[int, int], int, np.dtype[Any]]] = field(default_factory=dict)
+
+    @contextmanager
+    def blocks(self, name: str) -> Iterator[Callable[[int, int], NDArray[Any]]]:
+        """Open a matrix; what is given reads the block of a row and a column of blocks.
+
+        Raises
+        ------
+        FileError
+            If it can no longer be read.
+        """
+        import h5py
+
+        try:
+            with h5py.File(self.path, "r") as file:
+                dataset: Any = file[f"blocks/{name}"]
+                yield lambda row, column: dataset[row, column]
+        except HDF5_DAMAGE as error:
+            raise FileError(f"{self.path} cannot be read any more: {error}") from None
 
 
 def save(directory: Path, step: int, arrays: Mapping[str, NDArray[Any]], numbers: Mapping[str, Any]) -> Path:
@@ -68,30 +91,84 @@ def save(directory: Path, step: int, arrays: Mapping[str, NDArray[Any]], numbers
     FileError
         If it cannot be written; the checkpoints before it are still there.
     """
-    import h5py
+    return Draft(directory, step, arrays, numbers).finish()
 
-    path = directory / f"checkpoint-{step:012d}.h5"
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with h5py.File(temporary, "x", libver=("earliest", "v110")) as file:
+
+class Draft:
+    """A checkpoint that is being written, under a temporary name, until it is finished.
+
+    Parameters as those of `save`. After an error nothing of it is left, and the checkpoints before it are still there.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written.
+    """
+
+    def __init__(
+        self, directory: Path, step: int, arrays: Mapping[str, NDArray[Any]], numbers: Mapping[str, Any]
+    ) -> None:
+        import h5py
+
+        self.path = directory / f"checkpoint-{step:012d}.h5"
+        self._temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
+        self._file: Any = None
+        self._sums: dict[str, NDArray[np.uint32]] = {}
+        with self._careful():
+            self._file = h5py.File(self._temporary, "x", libver=("earliest", "v110"))
             text = json.dumps(numbers, default=_plain_number)
-            file.attrs.update({"version": VERSION, "step": step, "crc32": zlib.crc32(text.encode())})
-            file.create_dataset("numbers", data=np.frombuffer(text.encode(), np.uint8))
+            self._file.attrs.update({"version": VERSION, "step": step, "crc32": zlib.crc32(text.encode())})
+            self._file.create_dataset("numbers", data=np.frombuffer(text.encode(), np.uint8))
+            self._file.create_group("arrays")
             for name, values in arrays.items():
                 held = np.ascontiguousarray(values)
-                file.create_dataset(f"arrays/{name}", data=held)
-                file.create_dataset(f"checksums/{name}", data=_checksums(held))
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        os.replace(temporary, path)
-        _flush_folder(directory)
-    except (OSError, RuntimeError) as problem:
-        temporary.unlink(missing_ok=True)
-        reason = getattr(problem, "strerror", None) or str(problem).splitlines()[0]
-        raise FileError(f"cannot write {path}: {reason}; the checkpoints before it are kept") from None
-    for old in _files(directory)[KEPT:]:
-        old.unlink(missing_ok=True)
-    return path
+                self._file.create_dataset(f"arrays/{name}", data=held)
+                self._file.create_dataset(f"checksums/{name}", data=_checksums(held))
+
+    def block_matrix(self, name: str, shape: tuple[int, int], side: int, dtype: np.dtype[Any]) -> None:
+        """Make room for a matrix that comes in ``shape`` square blocks of a side, one by one."""
+        with self._careful():
+            self._file.create_dataset(f"blocks/{name}", (*shape, side, side), dtype)
+        self._sums[name] = np.zeros(shape, np.uint32)
+
+    def write_block(self, name: str, row: int, column: int, block: NDArray[Any]) -> None:
+        """Write a block; one that is smaller than the others is filled up with zeros."""
+        with self._careful():
+            target = self._file[f"blocks/{name}"]
+            whole = np.zeros(target.shape[2:], target.dtype)
+            whole[: block.shape[0], : block.shape[1]] = block
+            target[row, column] = whole
+        self._sums[name][row, column] = zlib.crc32(whole.data)
+
+    def finish(self) -> Path:
+        """Bring it to the disk under its name, and delete those before the last but one."""
+        with self._careful():
+            for name, sums in self._sums.items():
+                self._file.create_dataset(f"checksums/{name}", data=sums)
+            self._file.close()
+            with self._temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            os.replace(self._temporary, self.path)
+            _flush_folder(self.path.parent)
+        for old in _files(self.path.parent)[KEPT:]:
+            old.unlink(missing_ok=True)
+        return self.path
+
+    def discard(self) -> None:
+        """Leave nothing of it."""
+        with suppress(OSError, RuntimeError):
+            if self._file is not None:
+                self._file.close()
+        self._temporary.unlink(missing_ok=True)
+
+    @contextmanager
+    def _careful(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, RuntimeError) as problem:
+            self.discard()
+            reason = getattr(problem, "strerror", None) or str(problem).splitlines()[0]
+            raise FileError(f"cannot write {self.path}: {reason}; the checkpoints before it are kept") from None
 
 
 def newest(directory: Path, say: Callable[[str], None]) -> Checkpoint | None:
@@ -133,9 +210,20 @@ def load(path: Path) -> Checkpoint:
         raise FileError(f"{path} cannot be read as a checkpoint: {reason}") from None
 
 
-def _read(path: Path, file: Any, size: int) -> Checkpoint:
+def numbers_of(path: Path) -> dict[str, Any]:
+    """Return the numbers of a checkpoint, or of the newest of a run directory that has them; empty if there are none.
+
+    Nothing else of the file is read.
+    """
     import h5py
 
+    for one in [path] if path.is_file() else _files(path):
+        with suppress(FileError, *HDF5_DAMAGE), h5py.File(one, "r") as file:
+            return _numbers(one, file, one.stat().st_size)
+    return {}
+
+
+def _numbers(path: Path, file: Any, size: int) -> dict[str, Any]:
     if int(file.attrs.get("version", 0)) != VERSION:
         raise FileError(f"{path} is no checkpoint of this version of mpsolve")
     numbers = file["numbers"]
@@ -144,18 +232,41 @@ def _read(path: Path, file: Any, size: int) -> Checkpoint:
     text = bytes(numbers[()])
     if zlib.crc32(text) != int(file.attrs["crc32"]):
         raise FileError(f"{path} is damaged: the checksum of its numbers differs")
-    arrays = {}
+    return json.loads(text)
+
+
+def _read(path: Path, file: Any, size: int) -> Checkpoint:
+    numbers, arrays = _numbers(path, file, size), {}
     for name, dataset in file["arrays"].items():
-        if not isinstance(dataset, h5py.Dataset):
-            raise FileError(f"{path} is damaged: array {name!r} is none")
-        # What a file claims to hold must be in it, so that a damaged one takes no memory.
-        if dataset.chunks is not None or dataset.size * dataset.dtype.itemsize > min(size, LARGEST_BYTES):
-            raise FileError(f"{path} is damaged: array {name!r} is larger than the file")
+        _check_size(path, dataset, name, size)
         values, wanted = dataset[()], file[f"checksums/{name}"][()]
         if not np.array_equal(_checksums(values), wanted):
             raise FileError(f"{path} is damaged: a checksum of array {name!r} differs")
         arrays[name] = values
-    return Checkpoint(path, int(file.attrs["step"]), arrays, json.loads(text))
+    matrices = {name: _checked_blocks(path, file, name, size) for name in file.get("blocks", ())}
+    return Checkpoint(path, int(file.attrs["step"]), arrays, numbers, matrices)
+
+
+def _check_size(path: Path, dataset: Any, name: str, size: int) -> None:
+    """Refuse an array that is larger than the file: what a file claims to hold must be in it, lest it take memory."""
+    import h5py
+
+    if not isinstance(dataset, h5py.Dataset):
+        raise FileError(f"{path} is damaged: array {name!r} is none")
+    if dataset.chunks is not None or dataset.size * dataset.dtype.itemsize > min(size, LARGEST_BYTES):
+        raise FileError(f"{path} is damaged: array {name!r} is larger than the file")
+
+
+def _checked_blocks(path: Path, file: Any, name: str, size: int) -> tuple[tuple[int, int], int, np.dtype[Any]]:
+    """Check every block of a matrix, one by one; return how many there are, their side and type."""
+    dataset, wanted = file[f"blocks/{name}"], file[f"checksums/{name}"][()]
+    _check_size(path, dataset, name, size)
+    if dataset.ndim != 4 or dataset.shape[2] != dataset.shape[3] or wanted.shape != dataset.shape[:2]:
+        raise FileError(f"{path} is damaged: {name!r} is no matrix of blocks")
+    for row, column in np.ndindex(wanted.shape):
+        if zlib.crc32(np.ascontiguousarray(dataset[row, column]).data) != wanted[row, column]:
+            raise FileError(f"{path} is damaged: the checksum of block ({row}, {column}) of {name!r} differs")
+    return (dataset.shape[0], dataset.shape[1]), dataset.shape[2], dataset.dtype
 
 
 def _plain_number(value: Any) -> Any:

@@ -37,6 +37,7 @@ class Breakdown(StrEnum):
     ZERO_PIVOT = "zero pivot"
     GROWTH = "growth"
     OVERFLOW = "overflow"
+    DAMAGE = "damage"
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,36 @@ class FactorOptions:
 
     pivoting: bool = False
     growth_limit: float = math.inf
+
+
+@dataclass(frozen=True, eq=False)
+class Partial:
+    """A factorisation between two steps; what is done of it lies in the memory of the factors.
+
+    Attributes
+    ----------
+    step : int
+        Steps that are done.
+    order : ndarray of int64, shape (n,), or None
+        As in `Factors`.
+    growth : float
+        As in `Factors`.
+    """
+
+    step: int = 0
+    order: NDArray[np.int64] | None = None
+    growth: float = 1.0
+
+
+class Keeper:
+    """Keeps a factorisation between two steps, now and then; this one never does."""
+
+    def due(self, step: int) -> bool:
+        """Tell whether to keep what is there after so many steps (collective)."""
+        return False
+
+    def keep(self, partial: Partial) -> None:
+        """Keep it (collective)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +133,8 @@ class Factorisation:
         Counts the work.
     observe : callable
         Called with the number of finished steps after each.
+    keeper : Keeper
+        Asked after each step but the last.
     """
 
     def __init__(
@@ -113,10 +146,12 @@ class Factorisation:
         options: FactorOptions,
         ledger: Ledger,
         observe: Callable[[int], None] = lambda step: None,
+        keeper: Keeper | None = None,
     ) -> None:
         self.layout, self.local, self.largest = layout, local, largest
         self.grid, self.rows, self.columns = layout.grid, layout.rows, layout.columns
         self.arithmetic, self.options, self.ledger, self.observe = arithmetic, options, ledger, observe
+        self.keeper = keeper or Keeper()
         self.watch = Stopwatch()
         block = self.columns.block
         rows, columns = layout.shape
@@ -128,13 +163,16 @@ class Factorisation:
         self._on_host = arithmetic.on_host if options.pivoting else arithmetic
         self._growth = 1.0
 
-    def run(self) -> Factors:
-        """Factor (collective)."""
-        order = np.arange(self.rows.n) if self.options.pivoting else None
+    def run(self, partial: Partial | None = None) -> Factors:
+        """Factor, or go on with what lies in the memory of the factors (collective)."""
+        partial = partial or Partial()
+        order, self._growth = partial.order, partial.growth
+        if order is None and self.options.pivoting:
+            order = np.arange(self.rows.n)
         with self.arithmetic.kernels.beside(self.arithmetic.kernels.mark()):
-            self._begin_panel(0)
-        breakdown, step = None, 0
-        for step in range(self.columns.blocks):
+            self._begin_panel(partial.step)
+        breakdown, step = None, partial.step
+        for step in range(partial.step, self.columns.blocks):
             with self.watch("wait"):
                 self._panels[step % 2].wait()
             breakdown = self._verdict(step)
@@ -143,13 +181,22 @@ class Factorisation:
             if order is not None:
                 self._exchange(step, order)
             self._solve_row(step)
-            self._update(step)
+            last = step + 1 == self.columns.blocks
+            kept = not last and self.keeper.due(step + 1)
+            self._update(step, ahead=not last and not kept)
+            if kept:
+                self._finish_messages()
+                self.keeper.keep(Partial(step + 1, order, self._growth))
+                self._begin_panel(step + 1)
             self.observe(step + 1)
-        for message in (*self._panels, *self._inverses, self._upper):
-            message.finish()
+        self._finish_messages()
         missing = int(self._panels[step % 2].header[2])
         column = missing if breakdown is Breakdown.ZERO_PIVOT else self.columns.span(step)[0]
         return Factors(self.layout, self.local, order, self._growth, breakdown, column if breakdown else -1)
+
+    def _finish_messages(self) -> None:
+        for message in (*self._panels, *self._inverses, self._upper):
+            message.finish()
 
     def _verdict(self, step: int) -> Breakdown | None:
         """Return why to give up after a panel; every rank reads the same header."""
@@ -278,20 +325,22 @@ class Factorisation:
         """Whether blocks are scaled before they are encoded."""
         return self.arithmetic.scale(2.0**-30) != 1.0
 
-    def _update(self, step: int) -> None:
-        """Subtract the product of panel and row: first from the next panel, which then leaves, then from the rest."""
+    def _update(self, step: int, *, ahead: bool) -> None:
+        """Subtract the product of panel and row: first from the next panel, which then leaves, then from the rest.
+
+        Where that panel is not to be factored ahead, it stays.
+        """
         _, hi = self.columns.span(step)
         panel, kernels = self._panels[step % 2], self.arithmetic.kernels
         top, left = self.rows.local(hi), self.columns.local(hi)
-        last = step + 1 == self.columns.blocks
-        ready = self.columns.local(hi if last else self.columns.span(step + 1)[1])
+        ready = self.columns.local(self.columns.span(step + 1)[1] if ahead else hi)
         lower = self.arithmetic.update.left(panel.block)
         self._subtract(lower, step, slice(left, ready))
         mark = kernels.mark()
         if not kernels.on_host:
             # The device works on the rest while the panel is factored beside it.
             self._update_rest(lower, step, ready)
-        if not last:
+        if ahead:
             with kernels.beside(mark):
                 self._begin_panel(step + 1)
         if kernels.on_host:

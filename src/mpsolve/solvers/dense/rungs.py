@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -12,7 +13,14 @@ from mpsolve.errors import FormatError, SingularMatrixError
 from mpsolve.operators.dense import DenseOperator
 from mpsolve.precision import get_format
 from mpsolve.solvers.dense.arithmetic import Arithmetic
-from mpsolve.solvers.dense.factorisation import Breakdown, Factorisation, FactorOptions, Factors
+from mpsolve.solvers.dense.factorisation import (
+    Breakdown,
+    Factorisation,
+    FactorOptions,
+    Factors,
+    Keeper,
+    Partial,
+)
 from mpsolve.solvers.dense.options import DenseOptions
 from mpsolve.solvers.dense.substitution import FactorSolver
 from mpsolve.solvers.injection import BitFlips
@@ -23,6 +31,29 @@ GROWTH_LIMIT = 64.0
 #: Factors without row exchanges that grew by less than this are not what keeps a refinement from converging.
 HARMLESS_GROWTH = 4.0
 PAGE_BYTES = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """A factorisation that was kept between two steps, as `Factory` goes on with it.
+
+    Attributes
+    ----------
+    format : str
+        In which it was made.
+    partial : Partial
+        How far it was.
+    pivoting, undecided : bool
+        Whether rows are exchanged, and whether that may still change.
+    fill : callable
+        Writes what was done to the memory of the factors, this rank's part (collective).
+    """
+
+    format: str
+    partial: Partial
+    pivoting: bool
+    undecided: bool
+    fill: Callable[[Any], None]
 
 
 class Factory:
@@ -56,6 +87,12 @@ class Factory:
         How rows and columns are scaled: what is factored, and what errors are measured of.
     factor_s : float
         Seconds of all factorisations, from the matrix in their format to the factors.
+    keeper : Keeper
+        Keeps factorisations between two steps.
+    kept : Kept or None
+        A factorisation to go on with instead of the next one in its format.
+    format : str
+        In which it factors at present, or did last.
     """
 
     def __init__(
@@ -65,6 +102,8 @@ class Factory:
         self.observe = observe or (lambda step, steps: None)
         self.watch, self.factor_s = Stopwatch(), 0.0
         self.messages: list[str] = []
+        self.keeper, self.format = Keeper(), ""
+        self.kept: Kept | None = None
         self.forget()
         self._local: Any = np.empty((0, 0), np.float32)
         self._refuse_empty_lines()
@@ -133,6 +172,11 @@ class Factory:
         self.pivoting, self.undecided = True, False
         self.messages.append(message)
 
+    @property
+    def memory(self) -> Any:
+        """The memory of the factors, this rank's part."""
+        return self._local
+
     def allocate(self, storage: np.dtype[Any]) -> None:
         """Take the memory of factors of a type, if it is not there yet."""
         if self._local.dtype != storage or self._local.shape != self.operator.layout.shape:
@@ -148,28 +192,39 @@ class Factory:
         self.operator.copy_to(self._local, self.scaling)
 
     def _factor(self, arithmetic: Arithmetic) -> Factors:
-        operator = self.operator
+        kept = None
+        self.format = arithmetic.format.name
+        if self.kept is not None and self.kept.format == self.format:
+            kept, self.kept = self.kept, None
         self.allocate(arithmetic.storage)
         with self.watch("convert"):
-            self.convert()
-        limit = GROWTH_LIMIT if self.undecided else np.inf
-        steps = operator.layout.columns.blocks
-        factorisation = Factorisation(
+            if kept is None:
+                self.convert()
+            else:
+                self.pivoting, self.undecided = kept.pivoting, kept.undecided
+                kept.fill(self._local)
+        factorisation = self._begin(arithmetic)
+        begin = perf_counter()
+        factors = factorisation.run(kept.partial if kept else None)
+        self.factor_s += perf_counter() - begin
+        for phase, seconds in factorisation.watch.seconds.items():
+            self.watch.seconds[phase] = self.watch.seconds.get(phase, 0.0) + seconds
+        return factors
+
+    def _begin(self, arithmetic: Arithmetic) -> Factorisation:
+        """Return the factorisation of what lies in the memory of the factors."""
+        operator, steps = self.operator, self.operator.layout.columns.blocks
+        return Factorisation(
             operator.layout,
             self._local,
             # Scaling by powers of two brings it to between 1/2 and 1.
             operator.sizes.largest if self.scaling is None else 1.0,
             arithmetic,
-            FactorOptions(self.pivoting, limit),
+            FactorOptions(self.pivoting, GROWTH_LIMIT if self.undecided else np.inf),
             operator.ledger,
             lambda step: self.observe(step, steps),
+            self.keeper,
         )
-        begin = perf_counter()
-        factors = factorisation.run()
-        self.factor_s += perf_counter() - begin
-        for phase, seconds in factorisation.watch.seconds.items():
-            self.watch.seconds[phase] = self.watch.seconds.get(phase, 0.0) + seconds
-        return factors
 
     def _refuse_overflow(self) -> None:
         """Refuse entries that the first format's panels cannot hold; with scaling they always can."""
