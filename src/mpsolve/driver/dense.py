@@ -35,7 +35,7 @@ from mpsolve.precision import get_format, preset
 from mpsolve.records.fields import write_fields
 from mpsolve.records.run import RunRecord
 from mpsolve.solvers.base import Refinement, Result
-from mpsolve.solvers.dense.factorisation import Keeper
+from mpsolve.solvers.dense.factors import Keeper
 from mpsolve.solvers.dense.options import DenseOptions
 from mpsolve.solvers.dense.refinement import DenseSolver
 from mpsolve.solvers.dense.sizing import bytes_needed, choose_block

@@ -16,7 +16,7 @@ from mpsolve.parallel.block_stream import collect, deal
 from mpsolve.parallel.launch import agree
 from mpsolve.precision import get_format
 from mpsolve.records.checkpoint import Checkpoint, Draft, numbers_of
-from mpsolve.solvers.dense.factorisation import Keeper, Partial
+from mpsolve.solvers.dense.factors import Keeper, Partial
 from mpsolve.solvers.dense.refinement import DenseSolver
 from mpsolve.solvers.dense.rungs import Factory, Kept
 

@@ -6,7 +6,8 @@ import pytest
 from mpsolve.ledger import Ledger
 from mpsolve.precision import get_format
 from mpsolve.solvers.dense.arithmetic import Arithmetic
-from mpsolve.solvers.dense.factorisation import Breakdown, Factorisation, FactorOptions
+from mpsolve.solvers.dense.factorisation import Factorisation
+from mpsolve.solvers.dense.factors import Breakdown, FactorOptions
 
 pytestmark = pytest.mark.ranks
 

@@ -13,14 +13,8 @@ from mpsolve.errors import FormatError, SingularMatrixError
 from mpsolve.operators.dense import DenseOperator
 from mpsolve.precision import get_format
 from mpsolve.solvers.dense.arithmetic import Arithmetic
-from mpsolve.solvers.dense.factorisation import (
-    Breakdown,
-    Factorisation,
-    FactorOptions,
-    Factors,
-    Keeper,
-    Partial,
-)
+from mpsolve.solvers.dense.factorisation import Factorisation
+from mpsolve.solvers.dense.factors import Breakdown, FactorOptions, Factors, Keeper, Partial
 from mpsolve.solvers.dense.options import DenseOptions
 from mpsolve.solvers.dense.substitution import FactorSolver
 from mpsolve.solvers.injection import BitFlips

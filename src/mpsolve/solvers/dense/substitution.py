@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mpsolve.kernels.dense import DenseKernels
 from mpsolve.ledger import Ledger
 from mpsolve.parallel.replicated import broadcast, total_at, total_everywhere
-from mpsolve.solvers.dense.factorisation import Factors
+from mpsolve.solvers.dense.factors import Factors
 
 
 class FactorSolver:
