@@ -314,6 +314,7 @@ def results_of(model: DenseModel, prepared: Prepared, solved: Solved, tally: Tal
         "equilibrated": factory.scaling is not None,
         "peak_memory_bytes": total_growth(layout.grid.comm, prepared.memory),
         "messages": list(result.messages),
+        **({"checksum_repairs": factory.repairs} if solved.solver.options.checksums else {}),
         **prepared.notes,
         **_injected(layout.grid.comm, solved.solver),
     }

@@ -62,6 +62,7 @@ class DenseSolverOptions:
     gemm: str = option(
         "auto", "products: a file in gemm, or the fastest here", choices=lambda: ("auto", *names("gemm"))
     )
+    checksums: bool = option(False, "let checksums name blocks that a fault has struck, and factor again")
     max_refinements: int = option(50, "outer iterations", min=1)
     max_iterations: int = option(50, "iterations of GMRES in one refinement", min=1)
 
@@ -160,6 +161,7 @@ class _DenseApp:
             rtol=rtol,
             max_refinements=chosen.max_refinements,
             max_iterations=chosen.max_iterations,
+            checksums=chosen.checksums,
             flips=flips_of(self.run.inject, rank),
         )
 

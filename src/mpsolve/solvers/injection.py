@@ -36,6 +36,10 @@ class BitFlips:
     def __post_init__(self) -> None:
         self._random = np.random.default_rng(self.seed)
 
+    def moment(self, steps: int) -> int:
+        """Return one of so many steps, counted from 1, at random."""
+        return int(self._random.integers(1, steps + 1))
+
     def strike(self, target: Field) -> None:
         """Flip bits of a field's interior, in place (local)."""
         stored = np.ascontiguousarray(target.read())

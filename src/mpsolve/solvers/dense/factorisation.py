@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from mpsolve.parallel.block_cyclic import BlockCyclic
 from mpsolve.parallel.reductions import maximum
 from mpsolve.parallel.row_exchange import exchange_rows, permute
 from mpsolve.solvers.dense.arithmetic import Arithmetic
+from mpsolve.solvers.dense.checksums import Checksums, Unchecked
 from mpsolve.solvers.dense.diagonal import eliminate, invert_lower
 from mpsolve.solvers.dense.factors import Breakdown, FactorOptions, Factors, Keeper, Partial
 from mpsolve.solvers.dense.messages import Message
@@ -73,24 +75,27 @@ class Factorisation:
         rows, columns = layout.shape
         pivots = block if options.pivoting else 0
         kernels = arithmetic.kernels
-        self._panels = [Message(arithmetic.format, rows * block, kernels, pivots) for _ in range(2)]
-        self._upper = Message(arithmetic.format, block * columns, kernels)
-        self._inverses = [Message(arithmetic.panels.format, block * block, kernels) for _ in range(2)]
+        message = partial(Message, kernels=kernels, checked=options.checksums, flips=options.flips)
+        self._panels = [message(arithmetic.format, rows * block, pivots=pivots) for _ in range(2)]
+        self._upper = message(arithmetic.format, block * columns)
+        self._inverses = [message(arithmetic.panels.format, block * block) for _ in range(2)]
+        self._guard = Checksums(layout, local, kernels) if options.checksums else Unchecked()
         self._on_host = arithmetic.on_host if options.pivoting else arithmetic
         self._growth = 1.0
 
-    def run(self, partial: Partial | None = None) -> Factors:
+    def run(self, kept: Partial | None = None) -> Factors:
         """Factor, or go on with what lies in the memory of the factors (collective)."""
-        partial = partial or Partial()
-        order, self._growth = partial.order, partial.growth
+        kept = kept or Partial()
+        order, self._growth = kept.order, kept.growth
         if order is None and self.options.pivoting:
             order = np.arange(self.rows.n)
         with self.arithmetic.kernels.beside(self.arithmetic.kernels.mark()):
-            self._begin_panel(partial.step)
-        breakdown, step = None, partial.step
-        for step in range(partial.step, self.columns.blocks):
+            self._begin_panel(kept.step)
+        breakdown, step = None, kept.step
+        for step in range(kept.step, self.columns.blocks):
             with self.watch("wait"):
                 self._panels[step % 2].wait()
+            self._guard.received(self._panels[step % 2], step)
             breakdown = self._verdict(step)
             if breakdown is not None:
                 break
@@ -98,17 +103,20 @@ class Factorisation:
                 self._exchange(step, order)
             self._solve_row(step)
             last = step + 1 == self.columns.blocks
-            kept = not last and self.keeper.due(step + 1)
-            self._update(step, ahead=not last and not kept)
-            if kept:
+            saving = not last and self.keeper.due(step + 1)
+            self._update(step, ahead=not last and not saving)
+            if saving:
                 self._finish_messages()
                 self.keeper.keep(Partial(step + 1, order, self._growth))
                 self._begin_panel(step + 1)
             self.observe(step + 1)
         self._finish_messages()
+        struck = self._guard.at_the_end(step + (breakdown is None), self._size)
+        breakdown = Breakdown.DAMAGE if struck >= 0 else breakdown
         missing = int(self._panels[step % 2].header[2])
         column = missing if breakdown is Breakdown.ZERO_PIVOT else self.columns.span(step)[0]
-        return Factors(self.layout, self.local, order, self._growth, breakdown, column if breakdown else -1)
+        block = divmod(struck, self.columns.blocks) if struck >= 0 else None
+        return Factors(self.layout, self.local, order, self._growth, breakdown, column if breakdown else -1, block)
 
     def _finish_messages(self) -> None:
         for message in (*self._panels, *self._inverses, self._upper):
@@ -116,8 +124,10 @@ class Factorisation:
 
     def _verdict(self, step: int) -> Breakdown | None:
         """Return why to give up after a panel; every rank reads the same header."""
-        _, growth, missing = self._panels[step % 2].header
+        _, growth, missing, struck, _ = self._panels[step % 2].header
         self._growth = max(self._growth, growth) if not math.isnan(growth) else math.nan
+        if struck >= 0:
+            return Breakdown.DAMAGE
         if missing >= 0:
             return Breakdown.ZERO_PIVOT
         if not math.isfinite(growth):
@@ -135,10 +145,12 @@ class Factorisation:
         if holds_row:
             inverse.shape(hi - lo, hi - lo)
         if self.grid.column == owner:
+            self._guard.before_panel(step, self._size)
             with self.watch("panel"):
                 lower = (self._pivoted if self.options.pivoting else self._plain)(step, message)
                 if holds_row and lower is not None:
                     self._keep(inverse.block, lower)
+            self._guard.after_panel(step)
         message.send(self.grid.row_comm, owner, PANEL_TAG + step % 2, self.ledger, "panel broadcast")
         if holds_row:
             inverse.send(self.grid.row_comm, owner, INVERSE_TAG + step % 2, self.ledger, "panel broadcast")
@@ -198,7 +210,8 @@ class Factorisation:
         worst = np.maximum(tallest / self.largest if self.largest else 1.0, steepest)
         scale = self.arithmetic.scale(steepest)
         kernels.encode(message.block, below, message.format, scale)
-        message.header[:] = scale, maximum(comm, float(worst)), maximum(comm, float(missing))
+        found = [maximum(comm, float(value)) for value in (worst, missing, self._guard.struck)]
+        message.header[:] = scale, *found, 0.0
 
     def _exchange(self, step: int, order: NDArray[np.int64]) -> None:
         """Exchange the rows of a step in all columns but those of its panel."""
@@ -208,7 +221,7 @@ class Factorisation:
         if self.grid.column == self.columns.owner(step):
             panel = slice(self.columns.local(lo), self.columns.local(hi))
         permute(order, lo, pivots)
-        with self.watch("row exchange"):
+        with self.watch("row exchange"), self._guard.exchanging(step, pivots):
             sent = exchange_rows(
                 self.grid.column_comm, self.rows, self.local, lo, pivots, panel, self.arithmetic.kernels
             )
@@ -224,6 +237,8 @@ class Factorisation:
             inverse = self._inverses[step % 2]
             with self.watch("wait"):
                 inverse.wait()
+            self._guard.received(inverse, step)
+            self._guard.before_row(step, self._size)
             with self.watch("row"):
                 upper = self.local[self.rows.local(lo) : self.rows.local(hi), right:]
                 self.arithmetic.multiply_lower(inverse.block, upper)
@@ -231,10 +246,17 @@ class Factorisation:
                 scale = self.arithmetic.scale(kernels.largest(upper) if self._narrow else 1.0)
                 kernels.encode(message.block, upper, message.format, scale)
                 message.header[0] = scale
+            self._guard.after_row(step)
             self.ledger.add("row", self.arithmetic.panels.format.name, flops=2 * upper.size * (hi - lo))
         message.send(self.grid.column_comm, root, ROW_TAG, self.ledger, "row broadcast")
         with self.watch("wait"):
             message.wait()
+        self._guard.received(message, step)
+
+    @property
+    def _size(self) -> float:
+        """Largest magnitude that an entry has had so far, of the matrix or of L."""
+        return self._growth * max(self.largest, 1.0)
 
     @property
     def _narrow(self) -> bool:
@@ -248,6 +270,7 @@ class Factorisation:
         """
         _, hi = self.columns.span(step)
         panel, kernels = self._panels[step % 2], self.arithmetic.kernels
+        self._guard.update(step, panel, self._upper)
         top, left = self.rows.local(hi), self.columns.local(hi)
         ready = self.columns.local(self.columns.span(step + 1)[1] if ahead else hi)
         lower = self.arithmetic.update.left(panel.block)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpsolve.parallel.block_cyclic import BlockCyclic
+from mpsolve.solvers.injection import BitFlips
 
 
 class Breakdown(StrEnum):
@@ -32,10 +33,16 @@ class FactorOptions:
         Partial pivoting, or none.
     growth_limit : float
         Give up when entries have grown by more than this; infinity: never.
+    checksums : bool
+        Whether checksums go along, and it is given up when one differs.
+    flips : BitFlips, optional
+        Strikes messages.
     """
 
     pivoting: bool = False
     growth_limit: float = math.inf
+    checksums: bool = False
+    flips: BitFlips | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +93,8 @@ class Factors:
         Why the factors are incomplete, if they are.
     column : int
         Where that was, counted from 0.
+    block : tuple of int, or None
+        Row and column of the block that a fault was found in.
     """
 
     layout: BlockCyclic
@@ -94,3 +103,4 @@ class Factors:
     growth: float
     breakdown: Breakdown | None = None
     column: int = -1
+    block: tuple[int, int] | None = None

@@ -33,8 +33,10 @@ class DenseOptions:
         Most outer iterations in all.
     max_iterations : int
         Most iterations of GMRES in one refinement.
+    checksums : bool
+        Whether checksums go through factorisations, which are done again where one differs.
     flips : BitFlips, optional
-        Strikes factors after they were made.
+        Strikes each factorisation once, after any of its steps, and its messages.
     """
 
     ladder: tuple[str, ...] = ("bf16", "fp32", "fp64")
@@ -45,4 +47,5 @@ class DenseOptions:
     rtol: float = 1e-12
     max_refinements: int = 50
     max_iterations: int = 50
+    checksums: bool = False
     flips: BitFlips | None = None

@@ -25,6 +25,8 @@ GROWTH_LIMIT = 64.0
 #: Factors without row exchanges that grew by less than this are not what keeps a refinement from converging.
 HARMLESS_GROWTH = 4.0
 PAGE_BYTES = 4096
+#: Factorisations in one format that are done again because a fault has struck them.
+REPAIRS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +83,8 @@ class Factory:
         How rows and columns are scaled: what is factored, and what errors are measured of.
     factor_s : float
         Seconds of all factorisations, from the matrix in their format to the factors.
+    repairs : int
+        Factorisations that were done again because a checksum differed.
     keeper : Keeper
         Keeps factorisations between two steps.
     kept : Kept or None
@@ -96,7 +100,7 @@ class Factory:
         self.observe = observe or (lambda step, steps: None)
         self.watch, self.factor_s = Stopwatch(), 0.0
         self.messages: list[str] = []
-        self.keeper, self.format = Keeper(), ""
+        self.keeper, self.format, self.repairs = Keeper(), "", 0
         self.kept: Kept | None = None
         self.forget()
         self._local: Any = np.empty((0, 0), np.float32)
@@ -138,13 +142,11 @@ class Factory:
         operator = self.operator
         arithmetic = Arithmetic(operator.comm, operator.backend, get_format(name), self.options.gemm)
         factors = self._factor(arithmetic)
-        if factors.breakdown is not None and self.undecided:
+        if factors.breakdown not in (None, Breakdown.DAMAGE) and self.undecided:
             self.exchange_rows_from_now_on(
                 f"{_described(factors)} without row exchanges in {name}: partial pivoting is switched on"
             )
             factors = self._factor(arithmetic)
-        if self.options.flips is not None:
-            self._strike(self.options.flips)
         if factors.breakdown is None:
             return FactorSolver(factors, arithmetic.kernels, operator.ledger), "", factors.growth
         if name == "fp64" and self.pivoting and factors.breakdown is Breakdown.ZERO_PIVOT:
@@ -186,6 +188,17 @@ class Factory:
         self.operator.copy_to(self._local, self.scaling)
 
     def _factor(self, arithmetic: Arithmetic) -> Factors:
+        """Factor; where a fault has struck, again."""
+        factors = self._factor_once(arithmetic)
+        for _ in range(REPAIRS):
+            if factors.breakdown is not Breakdown.DAMAGE:
+                break
+            self.repairs += 1
+            self.messages.append(f"{_described(factors)} in {self.format}: the factorisation is done again")
+            factors = self._factor_once(arithmetic)
+        return factors
+
+    def _factor_once(self, arithmetic: Arithmetic) -> Factors:
         kept = None
         self.format = arithmetic.format.name
         if self.kept is not None and self.kept.format == self.format:
@@ -207,16 +220,23 @@ class Factory:
 
     def _begin(self, arithmetic: Arithmetic) -> Factorisation:
         """Return the factorisation of what lies in the memory of the factors."""
-        operator, steps = self.operator, self.operator.layout.columns.blocks
+        operator, steps, flips = self.operator, self.operator.layout.columns.blocks, self.options.flips
+        struck = 0 if flips is None else flips.moment(steps)
+
+        def observe(step: int) -> None:
+            if flips is not None and step == struck:
+                self._strike(flips)
+            self.observe(step, steps)
+
         return Factorisation(
             operator.layout,
             self._local,
             # Scaling by powers of two brings it to between 1/2 and 1.
             operator.sizes.largest if self.scaling is None else 1.0,
             arithmetic,
-            FactorOptions(self.pivoting, GROWTH_LIMIT if self.undecided else np.inf),
+            FactorOptions(self.pivoting, GROWTH_LIMIT if self.undecided else np.inf, self.options.checksums, flips),
             operator.ledger,
-            lambda step: self.observe(step, steps),
+            observe,
             self.keeper,
         )
 
@@ -231,6 +251,8 @@ class Factory:
 
 
 def _described(factors: Factors) -> str:
+    if factors.block is not None:
+        return f"the checksum of block {factors.block} (row and column of blocks, counted from 0) differs"
     if factors.breakdown is Breakdown.ZERO_PIVOT:
         return f"a zero pivot in column {factors.column}"
     if factors.breakdown is Breakdown.OVERFLOW:
