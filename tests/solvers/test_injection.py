@@ -91,23 +91,29 @@ def dense_of(operator, space, shape):
     return np.array(columns).T
 
 
-def test_a_dense_solver_never_calls_a_wrong_answer_converged(alone):
+@pytest.mark.parametrize("checksums", [False, True])
+def test_a_dense_solver_never_calls_a_wrong_answer_converged(alone, checksums):
     n, rng = 40, np.random.default_rng(0)
     array = rng.uniform(-0.5, 0.5, (n, n)) + n / 4 * np.eye(n)
     b = rng.standard_normal((1, n))
     layout = BlockCyclic.create(ProcessGrid.create(alone), array.shape, 16)
     operator = DenseOperator(layout, ArrayMatrix(array), lookup.find("backends", "reference").create(1), Ledger())
-    converged = flipped = 0
+    converged = flipped = repairs = 0
+    ladder = ("fp16", "fp32", "fp64")
     for seed in range(TIMES):
         flips = BitFlips(1e-3, seed)
-        solver = DenseSolver(operator, DenseOptions(ladder=("fp16", "fp32", "fp64"), rtol=RTOL, flips=flips))
+        solver = DenseSolver(operator, DenseOptions(ladder=ladder, rtol=RTOL, checksums=checksums, flips=flips))
         x, result = solver.solve(b)
         flipped += flips.flipped
+        repairs += solver.factory.repairs
         if result.converged:
             converged += 1
             scale = np.abs(array).sum(axis=1).max() * np.abs(x).max() + np.abs(b).max()
             assert np.abs(b - x @ array.T).max() <= 2 * RTOL * scale
         else:
             assert result.advice
-    assert flipped > 0 and converged > 0
-    print(f"dense: {flipped} flips in {TIMES} solves, {converged} repaired, {TIMES - converged} ended with status 1")
+    assert flipped > 0 and converged > 0 and (repairs > 0) == checksums
+    print(
+        f"dense{' with checksums' * checksums}: {flipped} flips in {TIMES} solves, {converged} repaired "
+        f"({repairs} factorisations done again), {TIMES - converged} ended with status 1"
+    )

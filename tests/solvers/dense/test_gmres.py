@@ -70,3 +70,9 @@ def test_infinities_end_it_with_what_was_found_before():
 def test_an_invariant_space_ends_it():
     found = gmres(lambda v: 2 * v, identity, np.ones((1, 6)), 1e-14, 6)
     assert found.iterations == 1 and np.allclose(found.vectors, 0.5)
+
+
+def test_lengths_that_overflow_end_the_cycle():
+    array, _, b = system(12, 1)
+    found = gmres(lambda v: v @ array.T, lambda v: 1e200 * v, b, 1e-14, 12)
+    assert found.iterations == 0 and not found.vectors.any()

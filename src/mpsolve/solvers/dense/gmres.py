@@ -70,6 +70,8 @@ def gmres(apply: Apply, precondition: Apply, b: NDArray[np.float64], rtol: float
                 break
             _orthogonalise(basis[: done + 1], w, hessenberg[:, : done + 1, done])
             length = np.linalg.norm(w, axis=1)
+            if not np.isfinite((*length, *hessenberg[:, : done + 1, done].ravel())).all():
+                break
             hessenberg[:, done + 1, done] = length
             basis[done + 1] = w / np.where(length > 0, length, 1.0)[:, None]
             done += 1
