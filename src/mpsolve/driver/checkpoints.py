@@ -33,7 +33,7 @@ SPARE_S = 60.0
 NOTHING, SAVE, STOP = 0.0, 1.0, 2.0
 
 #: Tables of options that say how a problem is solved, and keys of the others that a restarted run may change.
-HOW = ("run", "precision", "solver", "multigrid", "grid")
+HOW = ("run", "precision", "solver", "multigrid", "grid", "halo")
 OPEN = ("time.steps", "time.steps_per_pass", "earth.years", "earth.max_years", "climate.output_hours")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from mpsolve.driver.metering import open_window, readings_of
 from mpsolve.driver.options import Variant
 from mpsolve.driver.outcome import Outcome, Reference, rates
 from mpsolve.driver.progress import Progress
+from mpsolve.driver.setup import repeated
 from mpsolve.energy.base import Reading
 from mpsolve.errors import ConfigError, ShapeError
 from mpsolve.ledger import Ledger
@@ -29,6 +30,7 @@ from mpsolve.models.shallow_water.problems.base import DAY_S
 from mpsolve.models.shallow_water.stepping import HALO, Core
 from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.launch import agree
+from mpsolve.parallel.transport import Transport
 from mpsolve.precision import Roles
 from mpsolve.records.run import RunRecord
 from mpsolve.records.steps import StepLog
@@ -69,6 +71,7 @@ def build(comm: Intracomm, options: ClimateAppOptions) -> ClimateModel:
     split = (True, not filters(problem, chosen.filter_rad))
     ranks = options.run.ranks or None
     grid = Cartesian.create(comm, (rows, columns), periodic, halo=HALO, ranks_per_axis=ranks, split=split)
+    grid = replace(grid, transport=Transport(options.halo.check))
     return ClimateModel(problem, grid, chosen.filter_rad, agree(comm, lambda: _given(problem.geometry, chosen)))
 
 
@@ -144,6 +147,7 @@ def run(
     with open_window(comm, backend, record.steps) as window, saving:
         problem = _march(core, prepared.steps, variant, record.steps, begin, saving)
     results = rates(comm, prepared.ledger, window.seconds, math.prod(model.grid.global_shape) * 3, core.steps)
+    results |= repeated(model.grid, prepared.ledger)
     results |= {"time_s": window.seconds, "setup_s": prepared.setup_s, "steps": core.steps, "dt_s": core.method.dt_s}
     results["simulated_days_per_day"] = (core.steps - first) * core.method.dt_s / window.seconds
     results |= {"converged": not problem, "format": options.precision.inner}

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from mpsolve.driver.options import GRID_BACKENDS, RunOptions, option, table
+from mpsolve.driver.options import GRID_BACKENDS, HaloTable, RunOptions, option, table
 from mpsolve.lookup import names
 from mpsolve.models.shallow_water.method import FLUXES
 from mpsolve.models.shallow_water.stages import SCHEMES
@@ -71,6 +71,7 @@ class ClimateAppOptions:
     climate: ClimateOptions = table(ClimateOptions)
     time: StepOptions = table(StepOptions)
     precision: ClimatePrecision = table(ClimatePrecision)
+    halo: HaloTable = table(HaloTable)
     run: RunOptions = table(RunOptions)
 
     app = "climate"

@@ -125,6 +125,13 @@ class PrecisionOptions:
         return ladder_from(self.inner, self.ladder)
 
 
+@dataclass(frozen=True)
+class HaloTable:
+    """Messages between the blocks of a grid."""
+
+    check: bool = option(False, "give messages a checksum, and send damaged ones again")
+
+
 #: Backends of problems on grids, the fastest first.
 GRID_BACKENDS = ("cuda", "cpu", "reference")
 
@@ -213,6 +220,7 @@ class HeatAppOptions:
     solver: SolverOptions = table(SolverOptions)
     multigrid: MultigridTable = table(MultigridTable)
     precision: PrecisionOptions = table(PrecisionOptions)
+    halo: HaloTable = table(HaloTable)
     run: RunOptions = table(RunOptions)
 
     def __post_init__(self) -> None:

@@ -14,8 +14,10 @@ from mpsolve.errors import BackendUnavailable, ConfigError
 from mpsolve.ledger import Ledger
 from mpsolve.models.base import DiffusiveModel
 from mpsolve.parallel.cartesian import Cartesian
+from mpsolve.parallel.halo import REPEATED
 from mpsolve.parallel.launch import threads_per_rank
 from mpsolve.parallel.space import Space
+from mpsolve.parallel.transport import Transport
 from mpsolve.solvers.injection import flips_of
 from mpsolve.solvers.multigrid.levels import HALO
 from mpsolve.solvers.multigrid.options import MultigridOptions
@@ -75,8 +77,12 @@ def divide(
         )
     halo = halo_width(options)
     if ranks:
-        return Cartesian.create(comm, shape, periodic, halo=halo, ranks_per_axis=ranks)
-    return Cartesian.create(comm, shape, periodic, halo=halo, split=split)
+        grid = Cartesian.create(comm, shape, periodic, halo=halo, ranks_per_axis=ranks)
+    else:
+        grid = Cartesian.create(comm, shape, periodic, halo=halo, split=split)
+    # Of other bits than those of the solver.
+    faults = flips_of(options.run.inject, comm.size + comm.rank)
+    return replace(grid, transport=Transport(options.halo.check, faults))
 
 
 def halo_width(options: HeatAppOptions) -> int:
@@ -193,6 +199,19 @@ def _unstable(options: HeatAppOptions, error: UnstableStep, unit: str) -> str:
 
 
 def injected(comm: Intracomm, stepper: Stepper) -> dict[str, int]:
-    """Return how many bits were flipped on all ranks, if that was asked for (collective)."""
-    flips = stepper.problem.refinement.flips
-    return {} if flips is None else {"injected_flips": sum(comm.allgather(flips.flipped))}
+    """Return how many bits were flipped and messages repeated on all ranks, if that was asked for (collective)."""
+    found, grid = {}, stepper.problem.grid
+    flips, faults = stepper.problem.refinement.flips, grid.transport.faults
+    if flips is not None and faults is not None:
+        found["injected_flips"] = sum(comm.allgather(flips.flipped + faults.flipped))
+        # The next variant of a sweep has the same grid.
+        faults.flipped = 0
+    return found | repeated(grid, stepper.problem.space.ledger)
+
+
+def repeated(grid: Cartesian, ledger: Ledger) -> dict[str, int]:
+    """Return how many messages were damaged and sent again on all ranks, if they are checked (collective)."""
+    if not grid.transport.checked:
+        return {}
+    mine = sum(work.messages for work in ledger.counts.get(REPEATED, {}).values())
+    return {"repeated_messages": sum(grid.comm.allgather(mine))}

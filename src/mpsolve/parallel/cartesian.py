@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from mpsolve.errors import ShapeError
 from mpsolve.parallel.launch import agree
 from mpsolve.parallel.rank_grid import choose_rank_grid
+from mpsolve.parallel.transport import Transport
 
 if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm
@@ -43,6 +44,8 @@ class Cartesian:
         This rank holds the global cells ``lo[axis] <= index < hi[axis]``.
     cuts : tuple of tuple of int
         Per axis, the first cell of each block and the number of cells; empty: an even division.
+    transport : Transport
+        How messages between blocks are looked after.
     """
 
     comm: Intracomm
@@ -53,6 +56,7 @@ class Cartesian:
     lo: tuple[int, ...]
     hi: tuple[int, ...]
     cuts: tuple[tuple[int, ...], ...] = ()
+    transport: Transport = Transport()
 
     @classmethod
     def create(
@@ -151,7 +155,7 @@ class Cartesian:
         )
         shape = tuple(along[-1] for along in cuts)
         lo, hi = _between(cuts, self.coordinates)
-        return Cartesian(self.comm, shape, self.periodic, self.ranks_per_axis, self.coordinates, lo, hi, cuts)
+        return replace(self, global_shape=shape, lo=lo, hi=hi, cuts=cuts)
 
     @property
     def slices(self) -> tuple[slice, ...]:

@@ -17,6 +17,7 @@ from mpsolve.formats.base import Format
 from mpsolve.ledger import Ledger
 from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.halo_message import Message, Range, lay_out, view
+from mpsolve.parallel.transport import repair, seal, strike
 from mpsolve.parallel.waiting import complete
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 # Tag of all halo messages: two ranks exchange one message each way, so that nothing else must be told apart.
 HALO_TAG = 7200
+
+#: Phase of the ledger for messages that were damaged and sent again.
+REPEATED = "repeated messages"
 
 Direction = tuple[int, ...]
 
@@ -92,8 +96,9 @@ class Halo:
         _check(grid, fields, width)
         regions = _Regions(grid, width, corners)
         self._wraps = [step for field in fields for pair in regions.wraps(field) for step in _copy_steps(*pair)]
-        outgoing = [lay_out(rank, regions.edges(rank), fields, format) for rank in regions.directions]
-        incoming = [lay_out(rank, regions.ghosts(rank), fields, format) for rank in regions.directions]
+        outgoing = [lay_out(rank, regions.edges(rank), fields, format, grid.transport) for rank in regions.directions]
+        incoming = [lay_out(rank, regions.ghosts(rank), fields, format, grid.transport) for rank in regions.directions]
+        self._comm, self._transport, self._messages = grid.comm, grid.transport, (outgoing, incoming)
         self._packs = [pair for message in outgoing for pair in message.copies]
         self._unpacks = [pair for message in incoming for pair in message.copies]
         self._compress = [packet.compress for message in outgoing for packet in message.packets]
@@ -150,6 +155,9 @@ class Halo:
             self._device.synchronize()
         for compress in self._compress:
             compress()
+        if self._transport.checked:
+            for message in self._messages[0]:
+                seal(message)
         if self._sends:
             type(self._sends[0]).Startall(self._sends)
 
@@ -160,11 +168,18 @@ class Halo:
         ------
         RuntimeError
             If no exchange is under way.
+        LaunchError
+            If checked messages are damaged again and again.
         """
         if not self._active:
             raise RuntimeError("a halo exchange was finished that had not been started; call start() first")
         complete(self._requests)
         self._active = False
+        strike(self._transport, self._messages[1])
+        if self._transport.checked:
+            messages, size = repair(self._comm, self._transport, *self._messages)
+            if messages and self._ledger is not None:
+                self._ledger.add(REPEATED, next(iter(self._counts)), messages=messages, message_bytes=size)
         for expand in self._expand:
             expand()
         # A device unpacks beside what it was told since the edges were packed: the interior.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mpsolve.field import Field
 from mpsolve.formats.base import Format
+from mpsolve.parallel.transport import TRAILER_BYTES, Transport
 
 # Each field's part of a message starts on a multiple of this, so that every storage type lies aligned; bytes.
 ALIGNMENT_BYTES = 8
@@ -85,6 +86,8 @@ class Message:
         The format in which each field travels.
     sizes : tuple of int
         The bytes of each field's part.
+    narrow_parts : list of ndarray
+        The numbers of fields with fewer than 64 bits, as they travel.
     """
 
     rank: int
@@ -94,21 +97,27 @@ class Message:
     stagings: list[tuple[Any, NDArray]]
     formats: tuple[str, ...]
     sizes: tuple[int, ...]
+    narrow_parts: list[NDArray]
 
 
-def lay_out(rank: int, boxes: list[tuple[Range, ...]], fields: Sequence[Field], narrow: Format | None) -> Message:
+def lay_out(
+    rank: int, boxes: list[tuple[Range, ...]], fields: Sequence[Field], narrow: Format | None, transport: Transport
+) -> Message:
     """Lay out a message: for each field in turn its cells in each box; all fields lie on one device, or on the host."""
     cells = sum(math.prod(last - first for first, last in box) for box in boxes)
     travels = [_travel_format(field, narrow) for field in fields]
     sizes = tuple(_part_bytes(field, travel, cells) for field, travel in zip(fields, travels, strict=True))
     device = fields[0].device
+    # What the host has to look at goes through its memory.
     direct = device is not None and device.direct and all(t is f.format for t, f in zip(travels, fields, strict=True))
-    buffer = _bytes(device, sum(sizes), direct)
-    copies, packets, stagings = [], [], []
+    direct = direct and not transport.checked and transport.faults is None
+    buffer = _bytes(device, sum(sizes) + TRAILER_BYTES * transport.checked, direct)
+    copies, packets, stagings, parts = [], [], [], []
     for field, travel, size, end in zip(fields, travels, sizes, itertools.accumulate(sizes), strict=True):
         part = buffer[end - size : end]
         if travel is field.format:
             staging = part[: cells * travel.itemsize].view(travel.storage)
+            parts += [staging] * (travel.bits < 64)
         else:
             staging = np.zeros(cells, field.format.storage)
             payload = part[8 : 8 + cells * travel.itemsize].view(travel.storage)
@@ -118,7 +127,7 @@ def lay_out(rank: int, boxes: list[tuple[Range, ...]], fields: Sequence[Field], 
             stagings.append((packed, staging))
             staging = packed
         copies.extend(_pieces(staging, [view(field, box) for box in boxes]))
-    return Message(rank, buffer, copies, packets, stagings, tuple(travel.name for travel in travels), sizes)
+    return Message(rank, buffer, copies, packets, stagings, tuple(travel.name for travel in travels), sizes, parts)
 
 
 def _bytes(device: Any, size: int, direct: bool) -> Any:
