@@ -248,7 +248,7 @@ def solve(model: DenseModel, backend: Backend, variant: Variant, prepared: Prepa
     solver = prepared.solver
     prepared.memory.forget_peak()
     solver.factory.observe = lambda step, _: progress.update(step)
-    with open_window(comm, backend, tally.log) as window:
+    with open_window(comm, backend, tally.log, prepared.ledger) as window:
         x, result = solver.solve(model.b, observe)
     progress.close()
     tally.add(1, window.seconds, result, messages=list(result.messages))

@@ -116,7 +116,7 @@ class _Sweep:
                 results |= {"device": backend.device_name, "messages_from_device": backend.sends_from_device}
             results |= reference.penalised(results)
             used, why = figures(energy, results)
-            results |= used
+            results |= used | ({"ledger_phases_s": prepared.ledger.seconds} if prepared.ledger.seconds else {})
             results |= {"setup_s": self.build_s + prepared.setup_s, "stream_bytes_per_s": self.bandwidth}
             status = "ok" if outcome.converged else "failed"
             record.finish(status, results, prepared.ledger, energy, outcome.reasons | why)
