@@ -1,5 +1,6 @@
 """Work counts of a run: flops, bytes, messages and reductions, per phase and per number format."""
 
+import time
 from dataclasses import asdict, dataclass, field
 
 
@@ -16,9 +17,28 @@ class Counts:
 
 @dataclass
 class Ledger:
-    """Counters that an app passes down and every layer adds to; local to a rank until `merged`."""
+    """Counters that an app passes down and every layer adds to; local to a rank until `merged`.
+
+    Attributes
+    ----------
+    counts : dict
+        Phase, then format, to the work.
+    seconds : dict
+        Phase to the time since `start_clock`: work is added when it is done, and what passed since the work before is
+        the time of its phase. Empty where no clock was started.
+    """
 
     counts: dict[str, dict[str, Counts]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict, compare=False)
+    _mark: float | None = field(default=None, compare=False, repr=False)
+
+    def start_clock(self) -> None:
+        """Measure the time of each phase from now on."""
+        self.seconds, self._mark = {}, time.perf_counter()
+
+    def stop_clock(self) -> None:
+        """Leave the times as they are."""
+        self._mark = None
 
     def add(self, phase: str, format_name: str, **work: int) -> None:
         """Add work to a phase.
@@ -42,6 +62,10 @@ class Ledger:
             if name not in totals:
                 raise AttributeError(f"there is no work of the kind {name!r}; there are: {', '.join(totals)}")
             totals[name] += int(amount)
+        if self._mark is not None:
+            now = time.perf_counter()
+            self.seconds[phase] = self.seconds.get(phase, 0.0) + now - self._mark
+            self._mark = now
 
     def absorb(self, other: dict[str, dict[str, dict[str, int]]]) -> None:
         """Add the counts of another ledger, given as the dictionary that `to_dict` returns."""

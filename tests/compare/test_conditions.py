@@ -7,7 +7,7 @@ import pytest
 from mpsolve.compare.conditions import parsed
 from mpsolve.errors import ConfigError, UnknownNameError
 
-RUNS = [SimpleNamespace(name=name) for name in ("first", "second", "third")]
+RUNS = [SimpleNamespace(name=name, members=()) for name in ("first", "second", "third")]
 VALUES = [{"time_s": 1.0, "error_l2": 1e-9}, {"time_s": 1.04, "error_l2": None}, {"time_s": 1.06, "error_l2": 2e-8}]
 REASONS = [{}, {"error_l2": "no answer"}, {}]
 

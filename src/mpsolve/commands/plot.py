@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from mpsolve.commands.selection import add_runs, select
+from mpsolve.compare.repeats import grouped
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +18,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the pictures and print their paths; 1 if there is none, 2 if some record is damaged."""
     from mpsolve.compare import plot
 
-    runs, problems = select(arguments.names)
+    found, problems = select(arguments.names)
+    runs = grouped(found)
     written, missing = plot.draw(runs, arguments.out or runs[0].directory)
     for path in written:
         print(path)

@@ -70,6 +70,9 @@ def _energy(readings: list[Any]) -> dict[str, str]:
         joules, about = reading.get("joules"), "~" if reading.get("kind") == "modelled" else ""
         value = f"unavailable: {reading.get('reason')}" if joules is None else f"{about}{_text(joules)} J"
         lines[name] = f"{value}  [{reading.get('kind')}, {reading.get('source')}]"
+        phases = reading.get("phases")
+        for phase, part in phases.items() if isinstance(phases, dict) else ():
+            lines[f"{name}, {phase}"] = f"{about}{_text(part)} J"
     return lines
 
 

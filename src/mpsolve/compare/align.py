@@ -41,6 +41,10 @@ class RunSummary:
         Number of ranks.
     started : str
         UTC, ISO 8601.
+    machine : tuple of str
+        Models of the processors and names of the devices that it ran on.
+    members : tuple of RunSummary
+        The runs that this one stands for (see `mpsolve.compare.repeats`); empty for a run as it is on disk.
     """
 
     name: str
@@ -54,6 +58,8 @@ class RunSummary:
     energy: tuple[dict[str, Any], ...]
     ranks: int
     started: str
+    machine: tuple[str, ...] = ()
+    members: tuple["RunSummary", ...] = ()
 
 
 def load(directory: str | Path) -> RunSummary:
@@ -80,7 +86,19 @@ def load(directory: str | Path) -> RunSummary:
         energy=tuple(reading for reading in record["energy"] if isinstance(reading, dict)),
         ranks=len(ranks) if isinstance(ranks, list) else 0,
         started=str(environment.get("started_utc", "")),
+        machine=_machine(environment),
     )
+
+
+def _machine(environment: dict[str, Any]) -> tuple[str, ...]:
+    """Return the models of the processors and the devices, without their numbers, of a run."""
+    hosts, ranks = environment.get("hosts"), environment.get("ranks")
+    known = hosts.values() if isinstance(hosts, dict) else ()
+    found = {str(host.get("cpu_model")) for host in known if isinstance(host, dict)}
+    for rank in ranks if isinstance(ranks, list) else ():
+        devices = rank.get("devices") if isinstance(rank, dict) else None
+        found |= {str(device).partition(" ")[2] for device in devices} if isinstance(devices, list) else set()
+    return tuple(sorted(found))
 
 
 def load_all(directories: Sequence[Path]) -> tuple[list[RunSummary], list[str]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from mpsolve.compare.align import RunSummary
 from mpsolve.compare.metrics import number
+from mpsolve.compare.repeats import about
 from mpsolve.errors import ConfigError, UnknownNameError
 
 _TEXT = re.compile(r"\s*(\w+)\s*([<>])\s*([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)\s*(%?)\s*")
@@ -56,12 +57,18 @@ class Condition:
             if self.relative and place == baseline:
                 continue
             value = number(row[self.name])
-            if value is None or (self.relative and base is None):
-                lines.append(f"{run.name}: {self.name} is not known ({why.get(self.name, 'nor that of the baseline')})")
+            if value is None:
+                lines.append(f"{run.name}: {self.name} is not known ({why.get(self.name, 'it is no finite number')})")
+                continue
+            if self.relative and base is None:
+                reason = reasons[baseline].get(self.name, "it is no finite number")
+                lines.append(f"{run.name}: {self.name} of the baseline {runs[baseline].name} is not known ({reason})")
                 continue
             bound = self.limit if base is None or not self.relative else base * (1 + self.limit)
             if value > bound if self.above else value < bound:
-                lines.append(f"{run.name}: {self.name} = {value:.6g}, the limit is {bound:.6g}")
+                of = about(run, self.name, runs[baseline])
+                counted = f" ({of})" if of else ""
+                lines.append(f"{run.name}: {self.name} = {value:.6g}{counted}, the limit is {bound:.6g}")
         return lines
 
 

@@ -120,5 +120,17 @@ def _energy(run: RunSummary, name: str) -> tuple[float | None, str]:
     for reading in run.energy:
         if energy_name(reading) == name and number(reading.get("joules")) is not None:
             return number(reading["joules"]), ""
+    if other := _other_kind(run, name):
+        return None, other
     reasons = dict.fromkeys(str(reading["reason"]) for reading in run.energy if reading.get("reason"))
     return None, "; ".join(reasons) or "no reading in the record"
+
+
+def _other_kind(run: RunSummary, name: str) -> str:
+    """Return the reason why joules of the other kind, measured or modelled, do not fill a column."""
+    for reading in run.energy:
+        same = str(reading.get("scope")) == name.removeprefix("energy_").removesuffix("_j").removesuffix("_modelled")
+        if same and number(reading.get("joules")) is not None:
+            has = "modelled" if reading.get("kind") == "modelled" else "measured"
+            return f"only {has} joules of this scope; measured and modelled ones are not ranked together"
+    return ""

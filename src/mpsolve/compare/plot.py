@@ -1,12 +1,14 @@
 """Pictures of runs as PNG: accuracy against time, residual per iteration, and the field."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mpsolve.compare import colours
 from mpsolve.compare.align import RunSummary
 from mpsolve.compare.metrics import number
+from mpsolve.compare.repeats import spread
 from mpsolve.errors import BackendUnavailable, FileError
 from mpsolve.records.run import FIELDS_NAME
 from mpsolve.records.steps import FILE_NAME as STEPS_NAME
@@ -35,6 +37,16 @@ DOTS_PER_INCH = 150
 
 # More curves than this in one legend cannot be told apart.
 MOST_LABELS = 12
+
+
+@dataclass(frozen=True)
+class Point:
+    """What a run costs and how wrong it is; of repeats the least and the largest cost beside the median."""
+
+    label: str
+    cost: float
+    error: float
+    spread: tuple[float, float] | None
 
 
 def draw(runs: Sequence[RunSummary], out: Path) -> tuple[list[Path], list[str]]:
@@ -70,7 +82,7 @@ def draw(runs: Sequence[RunSummary], out: Path) -> tuple[list[Path], list[str]]:
     ]
     for label, run in zip(labels(runs), runs, strict=True):
         if (run.directory / FIELDS_NAME).is_file():
-            pictures.append((field_picture, (run,), out / f"field_{label.replace(' ', '_')}.png"))
+            pictures.append((field_picture, (run,), out / f"field_{label.partition(' (')[0].replace(' ', '_')}.png"))
     written, problems = [], []
     for function, arguments, path in pictures:
         if reason := function(*arguments, path):
@@ -99,17 +111,7 @@ def accuracy_against_time(runs: Sequence[RunSummary], path: Path) -> str:
     name, title = max(ACCURACIES, key=lambda accuracy: len(points[accuracy[0]]))
     if not points[name]:
         return "no run has both a time and an error greater than 0"
-    with _matplotlib().rc_context(STYLE):
-        figure, axes = _figure((7.0, 4.6))
-        for index, (label, time_s, error) in enumerate(points[name]):
-            colour, marker = colours.CYCLE[index % len(colours.CYCLE)], "osD^vP"[index % 6]
-            axes.loglog(time_s, error, marker, color=colour, markersize=11, markeredgecolor="white", label=label)
-        axes.set(xlabel="time of the timed phase [s]", ylabel=f"{name} [1]")
-        axes.set_title(f"{title}\n(lower left is better)", loc="left")
-        _frame(axes, [point[1] for point in points[name]], [point[2] for point in points[name]])
-        # Beside the axes, because runs of like precision lie on top of each other.
-        figure.legend(loc="outside right upper")
-        return _save(figure, path)
+    return _pareto(points[name], "time of the timed phase [s]", f"{name} [1]", title, path)
 
 
 def accuracy_against_energy(runs: Sequence[RunSummary], path: Path) -> str:
@@ -127,7 +129,7 @@ def accuracy_against_energy(runs: Sequence[RunSummary], path: Path) -> str:
         return "no run has measured joules"
     scope, joules = max(scopes.items(), key=lambda entry: len(entry[1]))
     points = [
-        (label, joules[place], error)
+        Point(label, joules[place], error, spread(run, f"energy_{scope}_j", run))
         for place, (label, run) in enumerate(zip(labels(runs), runs, strict=True))
         if place in joules
         for error in [next((number(run.results.get(name)) for name, _ in ACCURACIES if run.results.get(name)), None)]
@@ -135,16 +137,7 @@ def accuracy_against_energy(runs: Sequence[RunSummary], path: Path) -> str:
     ]
     if not points:
         return "no run has both joules and an error greater than 0"
-    with _matplotlib().rc_context(STYLE):
-        figure, axes = _figure((7.0, 4.6))
-        for index, (label, energy, error) in enumerate(points):
-            colour, marker = colours.CYCLE[index % len(colours.CYCLE)], "osD^vP"[index % 6]
-            axes.loglog(energy, error, marker, color=colour, markersize=11, markeredgecolor="white", label=label)
-        axes.set(xlabel=f"measured energy, {scope} [J]", ylabel="error [1]")
-        axes.set_title("Error against energy\n(lower left is better)", loc="left")
-        _frame(axes, [point[1] for point in points], [point[2] for point in points])
-        figure.legend(loc="outside right upper")
-        return _save(figure, path)
+    return _pareto(points, f"measured energy, {scope} [J]", "error [1]", "Error against energy", path)
 
 
 def residual_history(runs: Sequence[RunSummary], path: Path) -> str:
@@ -201,19 +194,39 @@ def field_picture(run: RunSummary, path: Path) -> str:
 
 def labels(runs: Sequence[RunSummary]) -> list[str]:
     """Return a short label per run: the precision, with a number where several runs share one."""
-    names = [run.precision for run in runs]
+    names = [f"{run.precision} ({len(run.members)} runs)" if run.members else run.precision for run in runs]
     if len(set(names)) == len(names):
         return names
     return [f"{name} {index + 1}" for index, name in enumerate(names)]
 
 
-def _points(runs: Sequence[RunSummary], name: str) -> list[tuple[str, float, float]]:
+def _points(runs: Sequence[RunSummary], name: str) -> list[Point]:
     points = []
     for label, run in zip(labels(runs), runs, strict=True):
         time_s, error = number(run.results.get("time_s")), number(run.results.get(name))
         if time_s and error and time_s > 0 and error > 0:
-            points.append((label, time_s, error))
+            points.append(Point(label, time_s, error, spread(run, "time_s", run)))
     return points
+
+
+def _pareto(points: Sequence[Point], across: str, up: str, title: str, path: Path) -> str:
+    """Draw errors over costs, with a line over the spread of repeats."""
+    with _matplotlib().rc_context(STYLE):
+        figure, axes = _figure((7.0, 4.6))
+        for index, point in enumerate(points):
+            colour, marker = colours.CYCLE[index % len(colours.CYCLE)], "osD^vP"[index % 6]
+            if point.spread:
+                axes.plot(point.spread, (point.error, point.error), "|-", color=colour, linewidth=1.5, markersize=9)
+            label, place = point.label, (point.cost, point.error)
+            axes.loglog(*place, marker, color=colour, markersize=11, markeredgecolor="white", label=label)
+        axes.set(xlabel=across, ylabel=up)
+        repeated = "; medians, lines from least to most" if any(point.spread for point in points) else ""
+        axes.set_title(f"{title}\n(lower left is better{repeated})", loc="left")
+        ends = [end for point in points for end in (point.cost, *(point.spread or ()))]
+        _frame(axes, ends, [point.error for point in points])
+        # Beside the axes, because runs of like precision lie on top of each other.
+        figure.legend(loc="outside right upper")
+        return _save(figure, path)
 
 
 def _residuals(run: RunSummary) -> list[tuple[float, float]]:

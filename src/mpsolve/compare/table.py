@@ -4,11 +4,12 @@ import csv
 import io
 import json
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mpsolve.compare.align import RunSummary, differences
 from mpsolve.compare.metrics import collect
+from mpsolve.compare.repeats import spread
 from mpsolve.errors import UnknownNameError
 from mpsolve.records.plain import plain
 
@@ -107,7 +108,10 @@ def _markdown(rows: Sequence[RunSummary], baseline: int) -> str:
 def _json(rows: Sequence[RunSummary], baseline: int) -> str:
     values, reasons = collect(rows, baseline)
     runs = [
-        _identity(run) | metrics | {"results": run.results, "energy": run.energy, "reasons": run.reasons | why}
+        _identity(run)
+        | metrics
+        | {"members": [member.name for member in run.members], "spread": _spreads(run, metrics, rows[baseline])}
+        | {"results": run.results, "energy": run.energy, "reasons": run.reasons | why}
         for run, metrics, why in zip(rows, values, reasons, strict=True)
     ]
     content = {"baseline": rows[baseline].name, "differences": differences(rows), "runs": runs}
@@ -116,25 +120,41 @@ def _json(rows: Sequence[RunSummary], baseline: int) -> str:
 
 def _csv(rows: Sequence[RunSummary], baseline: int) -> str:
     values, _ = collect(rows, baseline)
-    lines = [_identity(run) | metrics for run, metrics in zip(rows, values, strict=True)]
+    lines = []
+    for run, metrics in zip(rows, values, strict=True):
+        lines.append(_identity(run) | metrics)
+        for name, (least, most) in _spreads(run, metrics, rows[baseline]).items():
+            lines[-1] |= {f"{name}_least": least, f"{name}_most": most}
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for line in lines for name in line)), lineterminator="\n")
     writer.writeheader()
     writer.writerows(lines)
     return text.getvalue()
 
 
 def _identity(run: RunSummary) -> dict[str, Any]:
-    return {"run": run.name, "directory": str(run.directory), "app": run.app, "ranks": run.ranks}
+    named = {"run": run.name, "directory": str(run.directory), "app": run.app, "ranks": run.ranks}
+    return named | {"repeats": len(run.members) or 1}
+
+
+def _spreads(run: RunSummary, names: Iterable[str], baseline: RunSummary) -> dict[str, tuple[float, float]]:
+    return {name: found for name in names if (found := spread(run, name, baseline)) is not None}
 
 
 def legend(rows: Sequence[RunSummary], baseline: int | None) -> str:
-    """Return a line for each run: its number, directory, app and ranks, and which one is the baseline."""
+    """Return a line for each run: its number, directory, app and ranks, and which one is the baseline.
+
+    Of repeats it names all directories.
+    """
     lines = []
     for index, run in enumerate(rows):
         ranks = f"{run.ranks} rank{'' if run.ranks == 1 else 's'}"
         first = ", baseline" if index == baseline and len(rows) > 1 else ""
-        lines.append(f"run {index + 1}: {printable(f'{run.directory} ({run.app}, {ranks}{first})')}\n")
+        where = str(run.directory)
+        if run.members:
+            directories = ", ".join(str(member.directory) for member in run.members)
+            where = f"median of {len(run.members)} repeats, {directories}"
+        lines.append(f"run {index + 1}: {printable(f'{where} ({run.app}, {ranks}{first})')}\n")
     return "".join(lines)
 
 
@@ -147,12 +167,16 @@ def difference_rows(rows: Sequence[RunSummary]) -> Rows:
 
 
 def metric_rows(rows: Sequence[RunSummary], baseline: int) -> tuple[Rows, list[str]]:
-    """Return a row for each metric below a head, and lines on what is missing."""
+    """Return a row for each metric below a head, with the spread of repeats under it, and lines on what is missing."""
     values, reasons = collect(rows, baseline)
     table = [_header("run", rows)]
     for name in values[0]:
         missing = "unavailable" if name.startswith("energy") else "-"
         table.append([printable(name), *(missing if row[name] is None else cell(row[name]) for row in values)])
+        spreads = [spread(run, name, rows[baseline]) for run in rows]
+        if any(spreads):
+            ends = ["" if found is None else " to ".join(map(cell, found)) for found in spreads]
+            table.append([f"{printable(name)}, spread", *ends])
     return table, _notes(reasons)
 
 

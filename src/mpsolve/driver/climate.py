@@ -144,7 +144,7 @@ def run(
     before = {name: value for name, value in begin.items() if name != "surface"}
     first = core.steps
     saving = Checkpoints(model.grid, record.directory, options.run)
-    with open_window(comm, backend, record.steps) as window, saving:
+    with open_window(comm, backend, record.steps, prepared.ledger) as window, saving:
         problem = _march(core, prepared.steps, variant, record.steps, begin, saving)
     results = rates(comm, prepared.ledger, window.seconds, math.prod(model.grid.global_shape) * 3, core.steps)
     results |= repeated(model.grid, prepared.ledger)

@@ -263,7 +263,7 @@ def solve(
     told = [] if resumed is None else take_up(resumed, solver)
     moments = Moments(comm, run)
     solver.factory.keeper = DenseCheckpoints(moments, solver.factory, record.directory, variant.options)
-    with open_window(comm, backend, tally.log) as window, moments:
+    with open_window(comm, backend, tally.log, prepared.ledger) as window, moments:
         x, result = solver.solve(model.b, observe)
     solver.factory.keeper, result = Keeper(), replace(result, messages=(*told, *result.messages))
     progress.close()

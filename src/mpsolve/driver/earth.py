@@ -89,7 +89,7 @@ def run(
     comm, options, stepper = model.grid.comm, variant.options, prepared.stepper
     tally = Tally(record.steps)
     saving = Checkpoints(model.grid, record.directory, options.run)
-    with open_window(comm, backend, record.steps) as window, saving:
+    with open_window(comm, backend, record.steps, prepared.ledger) as window, saving:
         given = {} if resumed is None else resumed.arrays(model.grid)
         steady = given["steady"] if given else _steady_state(model, backend, options, prepared.ledger, tally)
         years = _Years(model, stepper, variant, tally, steady, saving)

@@ -105,7 +105,7 @@ def run(
         stepper.restore(resumed.arrays(model.grid), resumed.numbers["stepper"])
         tally.restore(resumed.numbers["tally"])
     saving = Checkpoints(model.grid, record.directory, options.run)
-    with open_window(comm, backend, record.steps) as window, saving:
+    with open_window(comm, backend, record.steps, prepared.ledger) as window, saving:
         more = _march(model, stepper, variant, tally, saving)
     unknowns = int(np.prod(model.grid.global_shape))
     results = rates(comm, prepared.ledger, window.seconds, unknowns, stepper.steps) | more

@@ -21,11 +21,17 @@ if TYPE_CHECKING:
 MOST_REPEATS = 100_000
 
 
-def open_window(comm: Intracomm, backend: Backend, log: StepLog) -> Window:
+def open_window(comm: Intracomm, backend: Backend, log: StepLog, ledger: Ledger) -> Window:
     """Return the window of the timed work; rows of the log have the joules up to them."""
-    window = Window(comm, all_meters(devices=backend.devices), synchronize=backend.synchronize)
+    window = _window(comm, backend, ledger)
     log.joules_so_far = window.so_far
     return window
+
+
+def _window(comm: Intracomm, backend: Backend, ledger: Ledger) -> Window:
+    # Kernels on a device run behind the host, whose clock would give their time to the phase that waits for them.
+    clock = None if backend.devices else ledger
+    return Window(comm, all_meters(devices=backend.devices), synchronize=backend.synchronize, ledger=clock)
 
 
 def readings_of(
@@ -52,12 +58,13 @@ def readings_of(
         return window.readings
     slowest = max(comm.allgather(window.seconds))
     repeats = min(MOST_REPEATS, max(2, math.ceil(least_s / slowest)))
-    counted = deepcopy(ledger.counts)
-    with Window(comm, all_meters(devices=backend.devices), synchronize=backend.synchronize) as longer:
+    counted, spent = deepcopy(ledger.counts), ledger.seconds
+    with _window(comm, backend, ledger) as longer:
         for _ in range(repeats):
             again()
     ledger.counts.clear()
     ledger.counts.update(counted)
+    ledger.seconds = spent
     return [_shared(reading, repeats) for reading in longer.readings]
 
 
@@ -66,7 +73,8 @@ def _shared(reading: Reading, repeats: int) -> Reading:
     if reading.joules is None:
         return reading
     seconds = None if reading.seconds is None else reading.seconds / repeats
-    return replace(reading, joules=reading.joules / repeats, seconds=seconds, repeats=repeats)
+    phases = {phase: joules / repeats for phase, joules in reading.phases.items()}
+    return replace(reading, joules=reading.joules / repeats, seconds=seconds, repeats=repeats, phases=phases)
 
 
 def figures(readings: Sequence[Reading], results: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -128,7 +128,7 @@ class _Sweep:
                 results |= {"device": backend.device_name, "messages_from_device": backend.sends_from_device}
             results |= reference.penalised(results)
             used, why = figures(energy, results)
-            results |= used
+            results |= used | ({"ledger_phases_s": prepared.ledger.seconds} if prepared.ledger.seconds else {})
             if resumed is not None:
                 results |= dict.fromkeys(OF_WHOLE_RUNS)
                 why |= dict.fromkeys(OF_WHOLE_RUNS, f"this run did only what comes after step {resumed.step}")

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mpsolve.errors import BackendUnavailable
 
@@ -38,6 +38,8 @@ class Reading:
         How often the work was done in a window that was long enough; joules and seconds are those of one time.
     note : str
         What to know about the joules, for instance that another meter disagrees.
+    phases : dict
+        The joules by phase of the ledger, with what is left under ``"other"``; empty where they were not told apart.
 
     Raises
     ------
@@ -53,6 +55,7 @@ class Reading:
     seconds: float | None = None
     repeats: int = 1
     note: str = ""
+    phases: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS or self.scope not in SCOPES:

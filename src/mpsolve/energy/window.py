@@ -3,7 +3,7 @@
 import platform
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +11,9 @@ from typing import Any, Self
 
 from mpsolve import lookup
 from mpsolve.energy.base import LOOK_EVERY_S, Counter, Meter, Reading, unavailable
+from mpsolve.energy.phases import PHASE_LOOK_S, Elapsed, Shares
 from mpsolve.errors import BackendUnavailable
+from mpsolve.ledger import Ledger
 
 # Below this many updates of a counter, the moment of the update decides more than the work does.
 LEAST_UPDATES = 20
@@ -52,6 +54,9 @@ class Window:
         Seconds between two looks at the counters; what the meters ask for by default.
     synchronize : callable, optional
         Waits for the device that the work runs on, before either reading.
+    ledger : Ledger, optional
+        Tells what time the phases of the work take, by which joules are shared among them: by the phases of the rank
+        that owns the counter. Without it they are not told apart.
 
     Attributes
     ----------
@@ -77,8 +82,10 @@ class Window:
         *,
         look_every_s: float | None = None,
         synchronize: Callable[[], None] = lambda: None,
+        ledger: Ledger | None = None,
     ):
-        self.comm, self.synchronize = comm, synchronize
+        self.comm, self.synchronize, self.ledger = comm, synchronize, ledger
+        self._elapsed = Elapsed()
         self.look_every_s = look_every_s or LOOK_EVERY_S
         self._asked = look_every_s is not None
         self.readings: list[Reading] = []
@@ -92,11 +99,15 @@ class Window:
     def __enter__(self) -> Self:
         self.synchronize()
         self.comm.Barrier()
+        if self.ledger is not None:
+            self.ledger.start_clock()
         self._look()
         working = [tally.meter for tally in self._tallies if not tally.problem]
         if working:
             if not self._asked:
                 self.look_every_s = min(meter.look_every_s for meter in working)
+                if self.ledger is not None:
+                    self.look_every_s = min(self.look_every_s, PHASE_LOOK_S)
             self._watcher.start()
         self._start = time.perf_counter()
         return self
@@ -109,6 +120,8 @@ class Window:
         self._ended.set()
         if self._watcher.is_alive():
             self._watcher.join()
+        if self.ledger is not None:
+            self.ledger.stop_clock()
         if kind is not None:
             self.readings = [unavailable(f"the work ended early: {kind.__name__}: {error}", seconds=self.seconds)]
             return
@@ -120,8 +133,9 @@ class Window:
 
     def _look(self) -> None:
         with self._lock:
+            spent = self._elapsed.since(self.ledger.seconds) if self.ledger is not None else {}
             for tally in self._tallies:
-                tally.look()
+                tally.look(spent)
 
     def so_far(self) -> dict[str, float] | None:
         """Return the joules of the counters that this rank reads by scope, or None if there are none (local)."""
@@ -146,6 +160,10 @@ class Window:
         return [unavailable(reasons, seconds=self.seconds)]
 
 
+# Host and key of a counter, to the counter and its joules by phase.
+_Owned = dict[tuple[str, str], tuple[Counter, Mapping[str, float]]]
+
+
 @dataclass(frozen=True)
 class _Report:
     """What one rank knows of one meter: its counters with their joules in the window, or the problem."""
@@ -153,6 +171,7 @@ class _Report:
     host: str
     problem: str
     counters: tuple[Counter, ...]
+    phases: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass
@@ -163,15 +182,18 @@ class _Tally:
     problem: str = ""
     last: dict[str, Counter] = field(default_factory=dict)
     joules: dict[str, float] = field(default_factory=dict)
+    shares: dict[str, Shares] = field(default_factory=dict)
 
-    def look(self) -> None:
-        """Add what each counter advanced by since the last look."""
+    def look(self, spent: Mapping[str, float]) -> None:
+        """Add what each counter advanced by since the last look, in which phases took so many seconds."""
         if self.problem:
             return
         try:
             for counter in self.meter.read():
                 if counter.key in self.last:
-                    self.joules[counter.key] += _advance(self.last[counter.key], counter)
+                    joules = _advance(self.last[counter.key], counter)
+                    self.joules[counter.key] += joules
+                    self.shares.setdefault(counter.key, Shares()).add(joules, spent)
                 self.joules.setdefault(counter.key, 0.0)
                 self.last[counter.key] = counter
         except BackendUnavailable as problem:
@@ -180,7 +202,8 @@ class _Tally:
     def report(self, host: str) -> _Report:
         """Return what each counter advanced by."""
         counted = tuple(replace(counter, joules=self.joules[key]) for key, counter in self.last.items())
-        return _Report(host, self.problem, counted)
+        phases = {key: shares.by_phase() for key, shares in self.shares.items()}
+        return _Report(host, self.problem, counted, phases)
 
     def by_scope(self) -> dict[str, float]:
         """Add up the counters of each scope."""
@@ -208,16 +231,16 @@ def _sum_over_hosts(meter: Meter, reports: list[_Report], seconds: float) -> lis
         share = f" (on {len(problems)} of {len(hosts)} hosts)" if len(hosts) > 1 else ""
         reason = list(problems.values())[-1] + share
         return [unavailable(reason, scope=meter.scope, source=meter.name, seconds=seconds)]
-    owned: dict[tuple[str, str], Counter] = {}
+    owned: _Owned = {}
     for report in reports:
         for counter in report.counters:
-            owned.setdefault((report.host, counter.key), counter)
-    scopes = dict.fromkeys(counter.scope for counter in owned.values())
+            owned.setdefault((report.host, counter.key), (counter, report.phases.get(counter.key, {})))
+    scopes = dict.fromkeys(counter.scope for counter, _ in owned.values())
     return [_reading(meter, scope, owned, len(hosts), seconds) for scope in scopes]
 
 
-def _reading(meter: Meter, scope: str, owned: dict[tuple[str, str], Counter], hosts: int, seconds: float) -> Reading:
-    counters = {key: counter for key, counter in owned.items() if counter.scope == scope}
+def _reading(meter: Meter, scope: str, owned: _Owned, hosts: int, seconds: float) -> Reading:
+    counters = {key: counter for key, (counter, _) in owned.items() if counter.scope == scope}
     labels = ", ".join(dict.fromkeys(counter.label for counter in counters.values()))
     source = f"{meter.name}: {labels}" + (f" on {hosts} hosts" if hosts > 1 else "")
     having = len({host for host, _ in counters})
@@ -229,7 +252,11 @@ def _reading(meter: Meter, scope: str, owned: dict[tuple[str, str], Counter], ho
         reason = f"{TOO_SHORT}: {seconds:.3g} s, but the counter needs {least_s:.3g} s for {LEAST_UPDATES} updates"
         return unavailable(reason, scope=scope, source=source, seconds=seconds)
     joules = sum(counter.joules for counter in counters.values())
-    return Reading(joules, meter.kind, scope, source, "", seconds)
+    phases: dict[str, float] = {}
+    for key in counters:
+        for phase, part in owned[key][1].items():
+            phases[phase] = phases.get(phase, 0.0) + part
+    return Reading(joules, meter.kind, scope, source, "", seconds, phases=phases)
 
 
 def _compared(reading: Reading, readings: Sequence[Reading]) -> Reading:
