@@ -24,6 +24,7 @@ from mpsolve.ledger import Ledger
 from mpsolve.models.shallow_water import diagnostics
 from mpsolve.models.shallow_water.geometry import Geometry
 from mpsolve.models.shallow_water.input_file import read_ground, read_state
+from mpsolve.models.shallow_water.method import TermFormats
 from mpsolve.models.shallow_water.model import Given, ShallowWaterModel, filters
 from mpsolve.models.shallow_water.problems.base import DAY_S
 from mpsolve.models.shallow_water.stepping import HALO, Core
@@ -86,22 +87,25 @@ def time_step(model: ShallowWaterModel, options: ClimateAppOptions) -> float:
     ConfigError
         If the given one is not stable.
     """
-    limit = model.largest_dt_s(options.time.stepper)
+    chosen = options.climate
+    limit = model.largest_dt_s(options.time.stepper, chosen.viscosity_m2_s, chosen.hyperviscosity_m4_s)
     if options.time.dt_s > limit:
         raise ConfigError(
             f"time.dt_s = {options.time.dt_s:g}: unstable on this grid with time.stepper = {options.time.stepper}; the "
-            f"largest stable step is {limit:.4g} s, from the fastest wave on the smallest cell"
+            f"largest stable step is {limit:.4g} s, from the fastest wave and the friction on the smallest cell"
         )
     return options.time.dt_s or options.time.courant * limit
 
 
 def _core(
-    model: ShallowWaterModel, backend: Backend, options: ClimateAppOptions, roles: Roles, dt_s: float, ledger: Ledger
-) -> Core:
+    model: ShallowWaterModel, backend: Backend, options: ClimateAppOptions, roles: Roles, dt_s: float, ledger: Ledger,
+    terms: TermFormats | None = None,
+) -> Core:  # fmt: skip
     chosen = options.climate
     return model.core(
         backend, ledger, roles, fluxes=chosen.fluxes, scheme=options.time.stepper, dt_s=dt_s,
         drag_per_s=chosen.drag_per_s, viscosity_m2_s=chosen.viscosity_m2_s, wind_m_s2=chosen.wind_m_s2,
+        hyperviscosity_m4_s=chosen.hyperviscosity_m4_s, terms=terms,
     )  # fmt: skip
 
 
@@ -116,7 +120,8 @@ def prepare(model: ClimateModel, backend: Backend, options: ClimateAppOptions) -
     """Check the step and compile the kernels (collective)."""
     begin, ledger = time.perf_counter(), Ledger()
     steps, dt_s = _steps(model, options, time_step(model, options))
-    core = _core(model, backend, options, options.precision.roles(), dt_s, ledger)
+    chosen = options.precision
+    core = _core(model, backend, options, chosen.roles(), dt_s, ledger, chosen.terms())
     core.step()
     core.set_state(model.height, model.eastward, model.northward)
     ledger.counts.clear()
