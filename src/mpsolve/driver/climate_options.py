@@ -30,6 +30,7 @@ class ClimateOptions:
     angle_rad: float = option(0.0, "tilt of the flow (williamson1, williamson2, laeuter)", unit="rad", min=0.0, max=1.6)
     days: float = option(0.0, "simulated days; 0: the usual length of the problem", min=0.0)
     output_hours: float = option(24.0, "simulated hours between two rows of diagnostics", unit="h", above=0.0)
+    animation: bool = option(False, "write height.gif, a frame for each row of diagnostics")
     fluxes: str = option("energy", "what the vorticity fluxes conserve", choices=FLUXES)
     filter_rad: float = option(
         1.0471975511965976, "latitude from which short zonal waves are slowed down; 1.6: nowhere", unit="rad", above=0.0
@@ -56,6 +57,8 @@ class StepOptions:
     dt_s: float = option(0.0, "time step; 0: from courant", unit="s", min=0.0)
     courant: float = option(0.8, "part of the largest stable step that is taken, if dt_s is 0", above=0.0, max=1.0)
     correction_steps: int = option(50, "steps between two FP64 corrections of the mass", min=1)
+    correct_energy: bool = option(False, "correct the energy too, where nothing but rounding may change it")
+    defect_steps: int = option(0, "every so many steps one is also done in FP64, which is kept; 0: none", min=0)
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,12 @@ class ClimateAppOptions:
     precision: ClimatePrecision = table(ClimatePrecision)
     run: RunOptions = table(RunOptions)
 
+    def __post_init__(self) -> None:
+        chosen = self.climate
+        changed = chosen.wind_m_s2 or chosen.drag_per_s or chosen.viscosity_m2_s > 0 or chosen.hyperviscosity_m4_s
+        if self.time.correct_energy and changed:
+            raise ValueError("time.correct_energy = true: wind, drag and friction change the energy; set them to 0")
+
     app = "climate"
     driver = "climate"
     backends = GRID_BACKENDS
@@ -115,7 +124,9 @@ class ClimateAppOptions:
     @staticmethod
     def preset(name: str) -> dict[str, Any]:
         """Return the dotted keys that ``--precision NAME`` sets."""
-        return {"precision.inner": preset(name).inner}
+        # FP64 is what the others are compared with: no term is kept in less.
+        terms = ("continuity", "vorticity", "kinetic_energy", "diffusion") if name == "fp64" else ()
+        return {"precision.inner": preset(name).inner} | {f"precision.{term}": "" for term in terms}
 
     @staticmethod
     def state_update(entry: str, update: str) -> dict[str, Any]:

@@ -116,7 +116,9 @@ class ShallowWaterModel:
         middle, width = (edge[0] + edge[-1]) / 2, edge[-1] - edge[0]
         return wind_m_s2 * np.cos(np.pi * (y - middle) / width)
 
-    def largest_dt_s(self, scheme: str, viscosity_m2_s: float = -1.0, hyperviscosity_m4_s: float = 0.0) -> float:
+    def largest_dt_s(
+        self, scheme: str, viscosity_m2_s: float = -1.0, hyperviscosity_m4_s: float = 0.0, drag_per_s: float = 0.0
+    ) -> float:
         """Return the largest stable step: that of the fastest wave on the finest cell, with the flow (collective).
 
         A wave of two cells has the frequency ``2 c / dx`` on a staggered grid, and the flow carries it at ``u / dx``.
@@ -128,6 +130,8 @@ class ShallowWaterModel:
             One of `SCHEMES`.
         viscosity_m2_s, hyperviscosity_m4_s : float
             Of the velocities; a negative viscosity is that of the problem.
+        drag_per_s : float
+            Of the velocities.
         """
         geometry, comm, chosen = self.problem.geometry, self.grid.comm, SCHEMES[scheme]
         if self.problem.advection:
@@ -145,7 +149,7 @@ class ShallowWaterModel:
         viscosity = self.problem.viscosity_m2_s if viscosity_m2_s < 0 else viscosity_m2_s
         # The filter slows friction on rows shorter than the shortest one by their ratio.
         squared = 4 / dx**2 + 4 / geometry.dy_m**2
-        rates = (viscosity * squared + hyperviscosity_m4_s * squared**2) * np.minimum(1.0, dx / shortest)
+        rates = (viscosity * squared + hyperviscosity_m4_s * squared**2) * np.minimum(1.0, dx / shortest) + drag_per_s
         return 1 / math.hypot(frequency / chosen.limit, float(np.max(rates)) / chosen.decay)
 
     def core(

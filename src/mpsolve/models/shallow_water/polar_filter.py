@@ -39,8 +39,10 @@ class PolarFilter:
             columns = field.shape[1]
             for lo, hi, factors in parts:
                 values = field.format.decode(field.read((lo, 0), (hi, columns))).astype(np.float64)
-                waves = np.fft.rfft(values, axis=1) * factors
-                field.write(field.format.encode(np.fft.irfft(waves, columns, axis=1)), (lo, 0), (hi, columns))
+                # What is not finite is found at the next row of diagnostics.
+                with np.errstate(all="ignore"):
+                    waves = np.fft.rfft(values, axis=1) * factors
+                    field.write(field.format.encode(np.fft.irfft(waves, columns, axis=1)), (lo, 0), (hi, columns))
 
 
 def _parts(latitudes: Array, columns: int, latitude_rad: float) -> list[tuple[int, int, Array]]:

@@ -75,18 +75,18 @@ class Core:
         self._halo_format = get_format(roles.halo) if roles.halo else None
         count = SCHEMES[method.scheme].increments + (method.smooth is not None)
         flat = physics.bottom_m is None
-        self._place = Place(
+        self.place = Place(
             geometry, grid, self.space, physics, method, self._state, self._inner,
             self.space.zeros(self._state), flat, self._halo,
         )  # fmt: skip
         if physics.bottom_m is not None:
-            self._place.bottom.set(physics.bottom_m)
-            self._halo((self._place.bottom,)).exchange()
+            self.place.bottom.set(physics.bottom_m)
+            self._halo((self.place.bottom,)).exchange()
         #: The ground; None if it is flat.
-        self.bottom = None if flat else self._place.bottom
+        self.bottom = None if flat else self.place.bottom
         self.states = self._set(self._state, self._state), self._set(self._state, self._state)
         self.increments = [self._set(self._height, self._inner) for _ in range(count)]
-        self.terms = Terms(self._place)
+        self.terms = Terms(self.place)
         self.now, self.steps, self.scales = 0, 0, (1.0, 1.0, 1.0)
         self._scheme = SCHEMES[method.scheme]
         #: Scales of the increments as they were last made; the tendency of the step before counts once there is one.
@@ -137,7 +137,7 @@ class Core:
         return self.space.zeros(height), self.space.zeros(velocity), self.space.zeros(velocity)
 
     def _halo(self, fields: Sequence[Field]) -> Halo:
-        width = 2 if self.method.fluxes in TRIADS or self._place.split else 1
+        width = 2 if self.method.fluxes in TRIADS or self.place.split else 1
         return Halo(
             self.grid, fields, width=width, corners=True, format=self._halo_format, ledger=self.space.ledger
         )  # fmt: skip
@@ -147,7 +147,7 @@ class Core:
         state = self.states[now]
         given = state if stage.source < 0 else self.increments[stage.source]
         made = self.states[1 - now] if stage.target < 0 else self.increments[stage.target]
-        launch = (in_parts if self._place.split else in_one_pass)(self._place, self.terms, stage, state, given, made)
+        launch = (in_parts if self.place.split else in_one_pass)(self.place, self.terms, stage, state, given, made)
 
         def run() -> None:
             read = (0.0, 0.0, 0.0) if stage.source < 0 else self.scales
@@ -167,23 +167,16 @@ class Core:
         """The present height of the surface over its mean, and the velocities."""
         return self.states[self.now]
 
+    def exchange(self) -> None:
+        """Fill the ghosts of the state (collective)."""
+        self._exchanges[self.now].exchange()
+
     def set_state(self, height: NDArray, eastward: NDArray, northward: NDArray) -> None:
         """Begin at a state: heights of the surface and velocities, local blocks (collective)."""
         self.steps, self._has_history = 0, False
         for field, values in zip(self.state, (height - self.physics.depth_m, eastward, northward), strict=True):
             field.set(values)
         self.choose_scales()
-
-    def snapshot(self) -> tuple[int, list[NDArray[np.float64]]]:
-        """Return the number of steps done and the state, local blocks."""
-        return self.steps, [field.to_numpy() for field in self.state]
-
-    def go_back(self, snapshot: tuple[int, list[NDArray[np.float64]]]) -> None:
-        """Return to an earlier state."""
-        self.steps, blocks = snapshot
-        self._has_history = False
-        for field, values in zip(self.state, blocks, strict=True):
-            field.set(values)
 
     def saved(self) -> tuple[dict[str, NDArray[np.float64]], dict[str, Any]]:
         """Return what the next step depends on: local blocks that hold stored numbers exactly, and numbers."""
