@@ -52,6 +52,9 @@ def test_every_option_of_the_core_changes_the_answer_and_no_rank_does(mpirun, tm
     ("words", "message"),
     [
         (("--set", "time.dt_s=1e5"), "the largest stable step is"),
+        (("--set", "time.dt_s=100", "--set", "climate.viscosity_m2_s=1e9"), "the largest stable step is"),
+        (("--set", "time.correct_energy=true", "--set", "climate.wind_m_s2=1e-5"), "time.correct_energy = true: wind"),
+        (("--set", "precision.inner=fp16", "--set", "precision.vorticity=bf16"), "at most one format of 16 bits"),
         (("--set", "climate.problem=williamson9"), "did you mean 'williamson"),
         (("--set", "climate.shape=[16]"), "must have 2 axes"),
         (("--sweep", "fp16:bf16"), "unknown precision.state 'bf16'; there are: fp64, fp32"),
@@ -64,18 +67,57 @@ def test_bad_input_is_named(mpirun, tmp_path, words, message):
     assert message in done.stderr
 
 
-def test_a_run_that_blows_up_keeps_its_last_good_state(mpirun, tmp_path):
-    # A format of 8 bits loses what keeps the waves in balance.
-    words = ("--config", "galewsky", *SMALL, "--set", "climate.output_hours=0.5", "--set", "climate.viscosity_m2_s=1e9")
-    done = mpirun(1, *APP, *words, "--backend", "reference", "--out", tmp_path)
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        # A gale that empties cells.
+        (("--set", "climate.wind_m_s2=1"), ("the depth is not positive in row", "the convergence across rows")),
+        # A format of 8 bits loses what keeps the waves in balance.
+        (("--precision", "fp8_e4m3", "--set", "climate.days=3"), ("overflows fp8_e4m3 (largest 448)", "gradient, ")),
+    ],
+)
+def test_a_run_that_blows_up_names_step_term_and_place_and_keeps_its_last_good_state(mpirun, tmp_path, words, named):
+    more = ("--set", "climate.output_hours=6", "--backend", "reference", "--out", tmp_path)
+    done = mpirun(1, *APP, "--config", "williamson6", *SMALL, *words, *more)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "not finite in row" in done.stdout or "not positive in row" in done.stdout
+    line = next(line for line in done.stdout.splitlines() if line.startswith("not converged"))
+    assert all(text in line for text in named), line
     record = json.loads((tmp_path / "run.json").read_text())
     assert record["status"] == "failed"
+    first_bad, kept = int(line.split("step ")[1].split()[0]), record["results"]["steps"]
+    # The last good state is at most an interval of output old.
+    assert kept < first_bad <= kept + 6 * 3600 / record["results"]["dt_s"] + 1
     with h5py.File(tmp_path / "fields.h5") as file:
         assert np.isfinite(file["height"][()]).all()
         assert np.isfinite(file["vorticity"][()]).all()
         assert file.attrs["time_s"] == record["results"]["steps"] * record["results"]["dt_s"]
+
+
+def test_defect_steps_and_formats_of_terms_are_in_the_record_and_an_animation_beside_it(mpirun, tmp_path):
+    more = ("--set", "time.defect_steps=5", "--set", "precision.vorticity=fp16", "--set", "climate.animation=true")
+    words = ("--config", "williamson6", *SMALL, *more, "--set", "climate.output_hours=2", "--precision", "fp16")
+    done = mpirun(2, *APP, *words, "--backend", "reference", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "run.json").read_text())
+    found = record["results"]
+    assert record["precision"]["vorticity"] == "fp16"
+    assert found["defect_steps"] == found["steps"] // 5
+    assert 0 < found["defect_drift"] < 1e-3 and abs(found["defect_persistence"]) <= 1
+    rows = [json.loads(line) for line in (tmp_path / "steps.jsonl").read_text().splitlines()]
+    assert sum(row["kind"] == "defect" and row["defect"] > 0 for row in rows) == found["defect_steps"]
+    from PIL import Image
+
+    with Image.open(tmp_path / "height.gif") as film:
+        # One at the beginning and one for each row of diagnostics.
+        assert film.n_frames == 1 + sum(row["kind"] == "step" for row in rows)
+
+
+def test_a_precision_whose_rounding_shows_is_labelled(mpirun, tmp_path):
+    words = ("--config", "williamson2", *SMALL, "--set", "precision.vorticity=bf16", "--sweep", "fp64,bf16")
+    done = mpirun(1, *APP, *words, "--set", "climate.days=1", "--backend", "reference", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "bf16: not recommended: rounding is" in done.stdout
+    assert results(tmp_path / "bf16")["accepted"] is False
 
 
 def test_heat_on_the_emulated_card_has_the_bits_of_the_processor(mpirun, tmp_path):

@@ -8,23 +8,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mpsolve import lookup
 from mpsolve.backends.base import Backend
-from mpsolve.driver.checkpoints import Checkpoints, Resumed, State, problem_of
+from mpsolve.driver import climate_outputs as outputs
+from mpsolve.driver.checkpoints import Checkpoints, Resumed
+from mpsolve.driver.climate_march import March, drifts
 from mpsolve.driver.climate_options import ClimateAppOptions, ClimateOptions
 from mpsolve.driver.metering import open_window, readings_of
 from mpsolve.driver.options import Variant
 from mpsolve.driver.outcome import Outcome, Reference, rates
-from mpsolve.driver.progress import Progress
 from mpsolve.driver.setup import repeated
 from mpsolve.energy.base import Reading
 from mpsolve.errors import ConfigError, ShapeError
 from mpsolve.ledger import Ledger
 from mpsolve.models.shallow_water import diagnostics
+from mpsolve.models.shallow_water.animation import Film
+from mpsolve.models.shallow_water.defect import Defect
 from mpsolve.models.shallow_water.geometry import Geometry
 from mpsolve.models.shallow_water.input_file import read_ground, read_state
+from mpsolve.models.shallow_water.method import TermFormats
 from mpsolve.models.shallow_water.model import Given, ShallowWaterModel, filters
 from mpsolve.models.shallow_water.problems.base import DAY_S
 from mpsolve.models.shallow_water.stepping import HALO, Core
@@ -89,22 +91,27 @@ def time_step(model: ShallowWaterModel, options: ClimateAppOptions) -> float:
     ConfigError
         If the given one is not stable.
     """
-    limit = model.largest_dt_s(options.time.stepper)
+    chosen = options.climate
+    limit = model.largest_dt_s(
+        options.time.stepper, chosen.viscosity_m2_s, chosen.hyperviscosity_m4_s, chosen.drag_per_s
+    )
     if options.time.dt_s > limit:
         raise ConfigError(
             f"time.dt_s = {options.time.dt_s:g}: unstable on this grid with time.stepper = {options.time.stepper}; the "
-            f"largest stable step is {limit:.4g} s, from the fastest wave on the smallest cell"
+            f"largest stable step is {limit:.4g} s, from the fastest wave and the friction on the smallest cell"
         )
     return options.time.dt_s or options.time.courant * limit
 
 
 def _core(
-    model: ShallowWaterModel, backend: Backend, options: ClimateAppOptions, roles: Roles, dt_s: float, ledger: Ledger
-) -> Core:
+    model: ShallowWaterModel, backend: Backend, options: ClimateAppOptions, roles: Roles, dt_s: float, ledger: Ledger,
+    terms: TermFormats | None = None,
+) -> Core:  # fmt: skip
     chosen = options.climate
     return model.core(
         backend, ledger, roles, fluxes=chosen.fluxes, scheme=options.time.stepper, dt_s=dt_s,
         drag_per_s=chosen.drag_per_s, viscosity_m2_s=chosen.viscosity_m2_s, wind_m_s2=chosen.wind_m_s2,
+        hyperviscosity_m4_s=chosen.hyperviscosity_m4_s, terms=terms,
     )  # fmt: skip
 
 
@@ -118,8 +125,10 @@ def _steps(model: ShallowWaterModel, options: ClimateAppOptions, longest_s: floa
 def prepare(model: ClimateModel, backend: Backend, options: ClimateAppOptions) -> Prepared:
     """Check the step and compile the kernels (collective)."""
     begin, ledger = time.perf_counter(), Ledger()
+    outputs.check_animation(options.climate.animation)
     steps, dt_s = _steps(model, options, time_step(model, options))
-    core = _core(model, backend, options, options.precision.roles(), dt_s, ledger)
+    chosen = options.precision
+    core = _core(model, backend, options, chosen.roles(), dt_s, ledger, chosen.terms())
     core.step()
     core.set_state(model.height, model.eastward, model.northward)
     ledger.counts.clear()
@@ -141,99 +150,57 @@ def run(
     if resumed is not None:
         core.restore(resumed.arrays(model.grid), resumed.numbers["core"])
         begin = resumed.numbers["begin"]
-    before = {name: value for name, value in begin.items() if name != "surface"}
-    first = core.steps
-    saving = Checkpoints(model.grid, record.directory, options.run)
-    with open_window(comm, backend, record.steps, prepared.ledger) as window, saving:
-        problem = _march(core, prepared.steps, variant, record.steps, begin, saving)
+    first, defect = core.steps, _defect(model, backend, options, core)
+    film = Film(core) if options.climate.animation else None
+    with (
+        open_window(comm, backend, record.steps, prepared.ledger) as window,
+        Checkpoints(model.grid, record.directory, options.run) as saving,
+    ):
+        march = March(
+            core, prepared.steps, variant, record.steps, begin, saving=saving, defect=defect,
+            seen=film.add if film else None,
+        )  # fmt: skip
+        problem = march.run()
     results = rates(comm, prepared.ledger, window.seconds, math.prod(model.grid.global_shape) * 3, core.steps)
     results |= repeated(model.grid, prepared.ledger)
     results |= {"time_s": window.seconds, "setup_s": prepared.setup_s, "steps": core.steps, "dt_s": core.method.dt_s}
     results["simulated_days_per_day"] = (core.steps - first) * core.method.dt_s / window.seconds
     results |= {"converged": not problem, "format": options.precision.inner}
+    if defect is not None and defect.steps:
+        results |= {"defect_steps": defect.steps, "defect_drift": defect.drift}
+        results |= {"defect_persistence": defect.persistence} if defect.steps > 1 else {}
     reasons: dict[str, str] = {**NO_SOLVE}
     if not problem:
-        results |= _drifts(before, diagnostics.invariants(core))
+        results |= drifts(begin, diagnostics.invariants(core))
         found, why = _errors(model, backend, options, core, reference)
         results, reasons = results | found, reasons | why
-    if options.run.fields:
-        _write(record, model, core)
-    if options.run.pictures and not problem:
-        _draw(record, model, core)
+    outputs.leave(record, model, core, options.run, film, good=not problem)
     advice = f"{problem}; the last good state is in fields.h5: take a shorter step or a wider format" if problem else ""
-    outcome = Outcome(results, reasons, core.height(), advice)
+    label = results.get("label", "")
+    outcome = Outcome(results, reasons, core.height(), advice, f"{variant.label}: {label}" if label else "")
 
     def again() -> None:
         core.set_state(model.height, model.eastward, model.northward)
-        _march(core, prepared.steps, variant, StepLog(None), begin)
+        March(core, prepared.steps, variant, StepLog(None), begin, defect=defect).run()
 
     least_s = 0.0 if problem else options.run.energy_seconds
     return outcome, readings_of(comm, backend, window, least_s, prepared.ledger, again)
 
 
-def _march(
-    core: Core,
-    steps: int,
-    variant: Variant,
-    log: StepLog,
-    before: dict[str, float],
-    saving: Checkpoints | None = None,
-) -> str:
-    """Do all steps, with a row of diagnostics at each interval; go back to the last good state if something goes wrong.
-
-    Return what went wrong, and at which step.
-    """
-    options = variant.options
-    interval = max(1, round(options.climate.output_hours * 3600 / core.method.dt_s))
-    progress = Progress(core.grid.comm.rank == 0, steps, f"{variant.label}: step", options.run.log_seconds)
-    volume, begin, first = before["surface"], time.perf_counter(), core.steps
-    before = {name: value for name, value in before.items() if name != "surface"}
-    good = core.snapshot()
-
-    def state() -> State:
-        arrays, numbers = core.saved()
-        return arrays, {"problem": problem_of(options), "core": numbers, "begin": before | {"surface": volume}}
-
-    while core.steps < steps:
-        if saving is not None and core.steps > first:
-            saving.after(core.steps, state)
-        core.step()
-        if core.steps % options.time.correction_steps == 0 or core.steps == steps:
-            core.restore_volume(volume)
-            core.choose_scales()
-        if core.steps % interval and core.steps < steps:
-            continue
-        day = core.steps * core.method.dt_s / DAY_S
-        if problem := diagnostics.trouble(core):
-            progress.close()
-            problem = f"step {core.steps} (day {day:.3f}): {problem}"
-            core.go_back(good)
-            return problem
-        good = core.snapshot()
-        drifts = _drifts(before, diagnostics.invariants(core))
-        row: dict[str, Any] = dict(drifts)
-        log.append(step=core.steps, time=core.steps * core.method.dt_s, format=options.precision.inner, **row)
-        rate = (core.steps - first) * core.method.dt_s / (time.perf_counter() - begin)
-        progress.update(core.steps, f"day {day:.2f}, {rate:.3g} days a day")
-    progress.close()
-    return ""
-
-
-def _drifts(before: dict[str, float], now: dict[str, float]) -> dict[str, float]:
-    """Return the relative changes of the invariants, under the standard names."""
-    change = {name: (now[name] - value) / value for name, value in before.items()}
-    return {
-        "mass_drift": change["volume"],
-        "energy_drift": change["energy"],
-        "enstrophy_drift": change["potential_enstrophy"],
-    }
+def _defect(model: ClimateModel, backend: Backend, options: ClimateAppOptions, core: Core) -> Defect | None:
+    """Return what does some steps in FP64 too, with the same step; None if that was not asked for or is in vain."""
+    if not options.time.defect_steps or options.is_fp64:
+        return None
+    return Defect(core, _core(model, backend, options, Roles(), core.method.dt_s, Ledger()))
 
 
 def _errors(
     model: ClimateModel, backend: Backend, options: ClimateAppOptions, core: Core, reference: Reference
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return truncation and rounding apart: the error against the answer or its estimate, and against FP64."""
-    height, results, reasons = core.height(), {}, {}
+    height, reasons = core.height(), {}
+    # None where there is none, so that the reason is kept beside it.
+    results: dict[str, Any] = dict.fromkeys(("truncation_error", "rounding_over_truncation", "accepted"))
     truth = model.answer(core.steps * core.method.dt_s)
     if truth is not None:
         norms = diagnostics.relative_norms(core, height, truth)
@@ -253,6 +220,9 @@ def _errors(
     if results["truncation_error"]:
         ratio = results["rounding_error"] / results["truncation_error"]
         results |= {"rounding_over_truncation": ratio, "accepted": ratio <= ACCEPTED}
+        results |= (
+            {} if ratio <= ACCEPTED else {"label": f"not recommended: rounding is {ratio:.0%} of truncation here"}
+        )
     return results, reasons
 
 
@@ -284,35 +254,3 @@ def estimated_truncation(
     fine = model.grid.gather(reference.state if reference.state is not None else core.height())
     mean = None if fine is None else fine.reshape(rows // 2, 2, columns // 2, 2).mean(axis=(1, 3))
     return diagnostics.relative_norms(rough, rough.height(), grid.scatter(mean))[1] / 3
-
-
-def _write(record: RunRecord, model: ShallowWaterModel, core: Core) -> None:
-    """Gather the fields on rank 0 and write them with CF attributes (collective)."""
-    from mpsolve.models.shallow_water.output import fields_of
-    from mpsolve.records.fields import write_fields
-
-    state = (core.height(), *(field.to_numpy() for field in core.state[1:]))
-    whole = [model.grid.gather(values) for values in state]
-    spin = model.grid.gather(diagnostics.vorticity(core))
-    ground = None if model.bottom is None else model.grid.gather(np.ascontiguousarray(model.bottom))
-    attributes = {"app": "climate", "Conventions": "CF-1.8", "time_s": core.steps * core.method.dt_s}
-
-    def write() -> None:
-        entries: tuple[Any, ...] = (*whole, spin)
-        write_fields(record.fields_path, fields_of(model.problem.geometry, entries, ground), attributes)
-
-    agree(model.grid.comm, write)
-
-
-def _draw(record: RunRecord, model: ShallowWaterModel, core: Core) -> None:
-    """Draw height and vorticity on rank 0, if matplotlib is installed (collective)."""
-    from importlib.util import find_spec
-
-    answer = model.answer(core.steps * core.method.dt_s)
-    truth = None if answer is None else model.grid.gather(np.ascontiguousarray(answer))
-    height, spin = model.grid.gather(core.height()), model.grid.gather(diagnostics.vorticity(core))
-    if height is None or spin is None or find_spec("matplotlib") is None:
-        return
-    from mpsolve.models.shallow_water.picture import draw
-
-    draw(record.directory, model.problem.geometry, height, spin, truth)

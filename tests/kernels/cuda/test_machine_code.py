@@ -11,7 +11,7 @@ from mpsolve.kernels.cuda.recoding import recode_kernel
 from mpsolve.kernels.cuda.rows import sweep_kernel, tridiagonal_kernel
 from mpsolve.kernels.cuda.source import loop_kernel
 from mpsolve.kernels.cuda.transfers import prolongation_kernel, restriction_kernel
-from mpsolve.kernels.points import shallow_water
+from mpsolve.kernels.points import shallow_water, shallow_water_terms
 from mpsolve.kernels.points.diffusion import CORRECTED, POINTS
 from mpsolve.kernels.source import VECTOR, KernelSpec
 from mpsolve.precision import get_format
@@ -92,7 +92,15 @@ def test_shallow_water_and_flexible_gmres(compiles, name):
     compiles(loop_kernel(KernelSpec(shallow_water.energy_over, 2, (*state, *metrics, wide), made, 18)))
     compiles(loop_kernel(KernelSpec(shallow_water.triads, 2, (*state, *(VECTOR,) * 6, wide, format), made, 21)))
     corners = (*state, *(VECTOR,) * 5, wide)
-    compiles(loop_kernel(KernelSpec(shallow_water.potential_vorticity, 2, corners, (format,), 6)))
+    compiles(loop_kernel(KernelSpec(shallow_water.potential_vorticity, 2, corners, (format,), 7)))
+    terms = (*state, *(VECTOR,) * 7, wide)
+    compiles(loop_kernel(KernelSpec(shallow_water_terms.terms, 2, terms, (format,) * 4, 10)))
+    compiles(loop_kernel(KernelSpec(shallow_water_terms.terms_beyond, 2, (*terms, wide, wide), (format,) * 4, 12)))
+    moving = (*state[1:3], *state[4:], *(VECTOR,) * 5)
+    compiles(loop_kernel(KernelSpec(shallow_water_terms.friction, 2, moving, (wide, wide), 4)))
+    compiles(loop_kernel(KernelSpec(shallow_water_terms.continuity, 2, (*state, VECTOR, VECTOR, wide), made[:1], 9)))
+    inputs = (*state, format, *(VECTOR,) * 5, wide, *(format,) * 4)
+    compiles(loop_kernel(KernelSpec(shallow_water_terms.momentum, 2, inputs, made[:2], 23)))
     compiles(loop_kernel(KernelSpec(orthogonalise, 2, (format,) * 3, (format,), 1, ((0, 3),))))
 
 

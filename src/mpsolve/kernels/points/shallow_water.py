@@ -213,9 +213,12 @@ def triads(load, a, c, j, i):
 
 
 def potential_vorticity(load, a, c, j, i):
-    """Return absolute vorticity over thickness at the corner; a = (e, u, v, p, q, r, dx, rz, fa, fb, fc, bottom)."""
+    """Return absolute vorticity over thickness at the corner, times the last scalar.
+
+    a = (e, u, v, p, q, r, dx, rz, fa, fb, fc, bottom), c = (depth, dy, quarter, se, su, sv, factor)
+    """
     e, u, v, p, q, r, dx, rz, fa, fb, fc, bottom = a
-    depth, dy, quarter, se, su, sv = c
+    depth, dy, quarter, se, su, sv, factor = c
     here = load(e, j, i) + load(e, j, i - 1) + se * (load(p, j, i) + load(p, j, i - 1))
     below = load(e, j - 1, i) + load(e, j - 1, i - 1) + se * (load(p, j - 1, i) + load(p, j - 1, i - 1))
     ground = load(bottom, j, i) + load(bottom, j, i - 1) + (load(bottom, j - 1, i) + load(bottom, j - 1, i - 1))
@@ -224,4 +227,4 @@ def potential_vorticity(load, a, c, j, i):
     lower = (load(u, j - 1, i) + su * load(q, j - 1, i)) * load(dx, j - 1)
     vorticity = (along * dy - (upper - lower)) * load(rz, j)
     thickness = depth + quarter * (here + below - ground)
-    return (load(fa, j) + load(fb, j) * load(fc, i) + vorticity) / thickness
+    return factor * ((load(fa, j) + load(fb, j) * load(fc, i) + vorticity) / thickness)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -39,6 +39,8 @@ class Physics:
         Acceleration along x, global.
     bottom_m : ndarray or None
         Height of the ground, local block; None: flat.
+    hyperviscosity_m4_s : float
+        Of the momentum equation: minus the Laplacian of the Laplacian.
     """
 
     depth_m: float
@@ -47,6 +49,31 @@ class Physics:
     drag_per_s: float
     wind_m_s2: NDArray[np.float64]
     bottom_m: NDArray[np.float64] | None = None
+    hyperviscosity_m4_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class TermFormats:
+    """A format for each term, by name; empty: not kept by itself.
+
+    Attributes
+    ----------
+    continuity : str
+        What a stage adds to the height; empty: the format of the role ``inner``.
+    vorticity, kinetic_energy, diffusion : str
+        Potential vorticity, kinetic energy, and the divergence and vorticity that are diffused; empty: as wide as the
+        state. Any of them given: the terms are kept in arrays, from which a second pass makes the tendency.
+    """
+
+    continuity: str = ""
+    vorticity: str = ""
+    kinetic_energy: str = ""
+    diffusion: str = ""
+
+    @property
+    def kept(self) -> bool:
+        """Whether terms are kept in arrays."""
+        return bool(self.vorticity or self.kinetic_energy or self.diffusion)
 
 
 @dataclass(frozen=True)
@@ -60,13 +87,25 @@ class Method:
     dt_s : float
         Time step.
     smooth : callable, optional
-        Filters increments in place; see `mpsolve.models.shallow_water.polar_filter`.
+        Filters the parts of an increment with the given numbers in place; see
+        `mpsolve.models.shallow_water.polar_filter`.
+    terms : TermFormats
+        Formats of terms.
+    advection : bool
+        Whether the velocities stay as they are, so that the height alone moves.
     """
 
     fluxes: str
     scheme: str
     dt_s: float
-    smooth: Callable[[Set], None] | None = None
+    smooth: Callable[[Set, Sequence[int]], None] | None = None
+    terms: TermFormats = TermFormats()
+    advection: bool = False
+
+    @property
+    def weights(self) -> tuple[float, float, float]:
+        """Weights of the vorticity in `TRIADS`; those that conserve energy alone leave out two of three."""
+        return TRIADS.get(self.fluxes, (0.25, 0.0, 0.0))
 
     def stages(self) -> tuple[Stage, ...]:
         """Return the stages; a filter needs the last increment by itself, before it becomes part of the state."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mpsolve.backends.base import Backend
 from mpsolve.ledger import Ledger
-from mpsolve.models.shallow_water.method import Method, Physics
+from mpsolve.models.shallow_water.method import Method, Physics, TermFormats
 from mpsolve.models.shallow_water.polar_filter import PolarFilter
 from mpsolve.models.shallow_water.problems.base import Problem
 from mpsolve.models.shallow_water.stages import SCHEMES
@@ -24,8 +24,11 @@ Array = NDArray[Any]
 
 
 def filters(problem: Problem, filter_rad: float) -> bool:
-    """Return whether zonal waves are filtered from a latitude: on a sphere, unless it is the pole or beyond."""
-    return problem.geometry.sphere and filter_rad < math.pi / 2
+    """Return whether zonal waves are filtered from a latitude: on a sphere, unless it is the pole or beyond.
+
+    Not where the flow is fixed: there are no waves, and what crosses a pole is short there.
+    """
+    return problem.geometry.sphere and filter_rad < math.pi / 2 and not problem.advection
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,20 +116,41 @@ class ShallowWaterModel:
         middle, width = (edge[0] + edge[-1]) / 2, edge[-1] - edge[0]
         return wind_m_s2 * np.cos(np.pi * (y - middle) / width)
 
-    def largest_dt_s(self, scheme: str) -> float:
+    def largest_dt_s(
+        self, scheme: str, viscosity_m2_s: float = -1.0, hyperviscosity_m4_s: float = 0.0, drag_per_s: float = 0.0
+    ) -> float:
         """Return the largest stable step: that of the fastest wave on the finest cell, with the flow (collective).
 
         A wave of two cells has the frequency ``2 c / dx`` on a staggered grid, and the flow carries it at ``u / dx``.
+        Friction of rate r and waves of frequency w together are stable inside an ellipse.
+
+        Parameters
+        ----------
+        scheme : str
+            One of `SCHEMES`.
+        viscosity_m2_s, hyperviscosity_m4_s : float
+            Of the velocities; a negative viscosity is that of the problem.
+        drag_per_s : float
+            Of the velocities.
         """
-        geometry, comm = self.problem.geometry, self.grid.comm
+        geometry, comm, chosen = self.problem.geometry, self.grid.comm, SCHEMES[scheme]
+        if self.problem.advection:
+            dx = geometry.dx_m[self.grid.slices[0], None]
+            rate = float(np.max(np.abs(self.eastward) / dx + np.abs(self.northward) / geometry.dy_m))
+            return chosen.limit / maximum(comm, rate)
         deepest = maximum(comm, float(np.max(self.height)))
         speed = maximum(comm, float(np.max(np.hypot(self.eastward, self.northward))))
         wave = math.sqrt(self.problem.gravity_m_s2 * deepest)
-        shortest = float(np.min(geometry.dx_m))
+        dx = geometry.dx_m
+        shortest = float(np.min(dx))
         if self.filtered:
-            shortest = max(shortest, float(np.max(geometry.dx_m / np.cos(geometry.y))) * math.cos(self.filter_rad))
-        inverse = math.hypot(1 / shortest, 1 / geometry.dy_m)
-        return SCHEMES[scheme].limit / ((2 * wave + speed) * inverse)
+            shortest = max(shortest, float(np.max(dx / np.cos(geometry.y))) * math.cos(self.filter_rad))
+        frequency = (2 * wave + speed) * math.hypot(1 / shortest, 1 / geometry.dy_m)
+        viscosity = self.problem.viscosity_m2_s if viscosity_m2_s < 0 else viscosity_m2_s
+        # The filter slows friction on rows shorter than the shortest one by their ratio.
+        squared = 4 / dx**2 + 4 / geometry.dy_m**2
+        rates = (viscosity * squared + hyperviscosity_m4_s * squared**2) * np.minimum(1.0, dx / shortest) + drag_per_s
+        return 1 / math.hypot(frequency / chosen.limit, float(np.max(rates)) / chosen.decay)
 
     def core(
         self,
@@ -140,16 +164,17 @@ class ShallowWaterModel:
         drag_per_s: float,
         viscosity_m2_s: float,
         wind_m_s2: float = 0.0,
+        hyperviscosity_m4_s: float = 0.0,
+        terms: TermFormats | None = None,
     ) -> Core:
         """Return a core in the initial state (collective)."""
         problem = self.problem
         physics = Physics(
             self.depth_m, problem.gravity_m_s2, problem.viscosity_m2_s if viscosity_m2_s < 0 else viscosity_m2_s,
-            drag_per_s, self._wind(wind_m_s2), self.bottom,
+            drag_per_s, self._wind(wind_m_s2), self.bottom, hyperviscosity_m4_s,
         )  # fmt: skip
         smooth = PolarFilter(problem.geometry, self.grid, self.filter_rad) if self.filtered else None
-        core = Core(
-            problem.geometry, self.grid, backend, ledger, roles, physics, Method(fluxes, scheme, dt_s, smooth)
-        )  # fmt: skip
+        method = Method(fluxes, scheme, dt_s, smooth, terms or TermFormats(), problem.advection)
+        core = Core(problem.geometry, self.grid, backend, ledger, roles, physics, method)
         core.set_state(self.height, self.eastward, self.northward)
         return core

@@ -1,4 +1,4 @@
-"""Pictures of a shallow-water run: height, vorticity, the error where the answer is known, the spectrum of a plane."""
+"""Pictures of a shallow-water run: height, vorticity, error, the spectrum of a plane, an animation of the height."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from mpsolve.models.shallow_water.animation import Film
 from mpsolve.models.shallow_water.geometry import Array, Geometry
+
+FRAMES_PER_S = 8
 
 
 def draw(folder: Path, geometry: Geometry, height: Array, vorticity: Array, truth: Array | None) -> list[Path]:
@@ -41,6 +44,31 @@ def _map(path: Path, geometry: Geometry, values: Array, title: str, unit: str, *
     axes.set(xlabel=names[0], ylabel=names[1])
     figure.colorbar(mesh, ax=axes, label=unit)
     figure.savefig(path, dpi=120)
+    return path
+
+
+def animate(path: Path, geometry: Geometry, film: Film) -> Path:
+    """Write the frames of a film as a GIF; on rank 0, with Pillow."""
+    from matplotlib.animation import FuncAnimation, PillowWriter
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    y, x = (places * (180 / np.pi if geometry.sphere else 1e-3) for places in film.places(geometry))
+    low, high = float(np.min(film.frames)), float(np.max(film.frames))
+    mesh = axes.pcolormesh(x, y, film.frames[0], shading="nearest", vmin=low, vmax=high, cmap="viridis")
+    names = ("longitude (°)", "latitude (°)") if geometry.sphere else ("x (km)", "y (km)")
+    axes.set(xlabel=names[0], ylabel=names[1])
+    figure.colorbar(mesh, ax=axes, label="m")
+
+    def show(number: int) -> tuple:
+        mesh.set_array(film.frames[number])
+        axes.set_title(f"Height of the surface, day {film.days[number]:.2f}")
+        return (mesh,)
+
+    FuncAnimation(figure, show, len(film.frames)).save(path, PillowWriter(FRAMES_PER_S), dpi=90)
     return path
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mpsolve.field import Field
@@ -31,14 +33,16 @@ class PolarFilter:
         centres, edges = geometry.y[rows], geometry.y_edge[:-1][rows]
         self._parts = [_parts(latitudes, len(geometry.x), latitude_rad) for latitudes in (centres, centres, edges)]
 
-    def __call__(self, fields: tuple[Field, Field, Field]) -> None:
-        """Filter the increments of height, eastward and northward velocity in place (local)."""
-        for field, parts in zip(fields, self._parts, strict=True):
+    def __call__(self, fields: tuple[Field, Field, Field], numbers: Sequence[int] = (0, 1, 2)) -> None:
+        """Filter increments of height (0), eastward (1) and northward velocity (2) in place, as asked (local)."""
+        for field, parts in ((fields[number], self._parts[number]) for number in numbers):
             columns = field.shape[1]
             for lo, hi, factors in parts:
                 values = field.format.decode(field.read((lo, 0), (hi, columns))).astype(np.float64)
-                waves = np.fft.rfft(values, axis=1) * factors
-                field.write(field.format.encode(np.fft.irfft(waves, columns, axis=1)), (lo, 0), (hi, columns))
+                # What is not finite is found at the next row of diagnostics.
+                with np.errstate(all="ignore"):
+                    waves = np.fft.rfft(values, axis=1) * factors
+                    field.write(field.format.encode(np.fft.irfft(waves, columns, axis=1)), (lo, 0), (hi, columns))
 
 
 def _parts(latitudes: Array, columns: int, latitude_rad: float) -> list[tuple[int, int, Array]]:

@@ -10,28 +10,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mpsolve.backends.base import Backend, Input
+from mpsolve.backends.base import Backend
 from mpsolve.field import Field
 from mpsolve.formats.base import Format
-from mpsolve.kernels.points import shallow_water as points
 from mpsolve.ledger import Ledger
 from mpsolve.models.shallow_water.geometry import Geometry
 from mpsolve.models.shallow_water.method import TRIADS, Method, Physics, Set
+from mpsolve.models.shallow_water.passes import TYPICAL, Place, Terms, in_one_pass, in_parts
 from mpsolve.models.shallow_water.stages import SCHEMES, Stage
 from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.halo import Halo
 from mpsolve.parallel.reductions import total
 from mpsolve.parallel.space import Space
 from mpsolve.precision import Roles, get_format
-from mpsolve.solvers.multigrid.stencil import local_vector
 from mpsolve.solvers.vectors import add_scaled, add_two, scaled_copy
 
 #: Ghost layers: a stage reaches one cell, and with triads the vorticity beside it another one.
 HALO = 2
-#: Where the largest increment comes to lie in a narrow format: there is room for growth, and below it for small ones.
-TYPICAL = 256.0
-#: Operations of a stage on one cell.
-FLOPS = 150
 #: Exponent of the scale of velocities where nothing moves.
 SMALLEST_EXPONENT = -40
 
@@ -76,13 +71,22 @@ class Core:
         self.geometry, self.grid, self.physics, self.method = geometry, grid, physics, method
         self.space = Space(grid.comm, backend, grid.shape, HALO, ledger)
         self._state, self._inner = get_format(roles.state), get_format(roles.inner)
+        self._height = get_format(method.terms.continuity) if method.terms.continuity else self._inner
         self._halo_format = get_format(roles.halo) if roles.halo else None
-        self.states = self._set(self._state), self._set(self._state)
         count = SCHEMES[method.scheme].increments + (method.smooth is not None)
-        self.increments = [self._set(self._inner) for _ in range(count)]
-        self.bottom = None if physics.bottom_m is None else self._bottom(physics.bottom_m)
-        # Fluxes by triads load the ground and the vorticity of the corners from memory.
-        self._corners = self._over_ground() if method.fluxes in TRIADS else None
+        flat = physics.bottom_m is None
+        self.place = Place(
+            geometry, grid, self.space, physics, method, self._state, self._inner,
+            self.space.zeros(self._state), flat, self._halo,
+        )  # fmt: skip
+        if physics.bottom_m is not None:
+            self.place.bottom.set(physics.bottom_m)
+            self._halo((self.place.bottom,)).exchange()
+        #: The ground; None if it is flat.
+        self.bottom = None if flat else self.place.bottom
+        self.states = self._set(self._state, self._state), self._set(self._state, self._state)
+        self.increments = [self._set(self._height, self._inner) for _ in range(count)]
+        self.terms = Terms(self.place)
         self.now, self.steps, self.scales = 0, 0, (1.0, 1.0, 1.0)
         self._scheme = SCHEMES[method.scheme]
         #: Scales of the increments as they were last made; the tendency of the step before counts once there is one.
@@ -105,7 +109,9 @@ class Core:
         ]
         self._tendency: list[tuple[Callable, list[Callable]]] | None = None
         self._exchanges = [self._halo(state) for state in self.states]
-        self._swaps = [self._halo(increment) for increment in self.increments]
+        # Heights have been exchanged when velocities were to feel them.
+        forward = any(stage.forward for stage in self.method.stages()) and not self.method.advection
+        self._swaps = [self._halo(increment[1:] if forward else increment) for increment in self.increments]
 
     def _turned(self, stage: Stage, now: int) -> Stage:
         """Return a stage whose increment is that of this step's turn, if increments take turns."""
@@ -127,88 +133,30 @@ class Core:
             unite(here * now, before * then)
         self._has_history = True
 
-    def _set(self, format: Format) -> Set:
-        return self.space.zeros(format), self.space.zeros(format), self.space.zeros(format)
-
-    def _bottom(self, block: NDArray[np.float64]) -> Field:
-        """Store the ground in the wider of the two formats, with its ghosts."""
-        field = self.space.zeros(self._state).set(block)
-        self._halo((field,)).exchange()
-        return field
-
-    def _over_ground(self) -> tuple[Field, Field]:
-        """Return the ground, zeros if it is flat, and the potential vorticity of the corners."""
-        return self.bottom or self.space.zeros(self._state), self.space.zeros(self._inner)
+    def _set(self, height: Format, velocity: Format) -> Set:
+        return self.space.zeros(height), self.space.zeros(velocity), self.space.zeros(velocity)
 
     def _halo(self, fields: Sequence[Field]) -> Halo:
-        width = 2 if self.method.fluxes in TRIADS else 1
+        width = 2 if self.method.fluxes in TRIADS or self.place.split else 1
         return Halo(
             self.grid, fields, width=width, corners=True, format=self._halo_format, ledger=self.space.ledger
         )  # fmt: skip
 
-    def _vectors(self, names: str, like: Field) -> list[NDArray]:
-        """Return the metric vectors of a kernel by name, laid out by storage index."""
-        geometry, (fa, fb, fc) = self.geometry, self.geometry.coriolis
-        rows = {
-            "dx": geometry.dx_m, "dxe": geometry.edge_m, "ra": 1 / geometry.area_m2, "rz": geometry.inverse_corner_area,
-            "fa": fa, "fb": fb, "wind": self.physics.wind_m_s2, "open": geometry.open,
-        }  # fmt: skip
-        return [
-            local_vector(fc, like, self.grid, 1) if name == "fc" else local_vector(rows[name], like, self.grid, 0)
-            for name in names.split()
-        ]
-
     def _bound(self, stage: Stage, now: int) -> Callable[[], object]:
-        """Bind one stage from a state: the launch of its kernel, with its scalars."""
+        """Bind one stage from a state: the launches of its kernels, with the scales of what they read and make."""
         state = self.states[now]
         given = state if stage.source < 0 else self.increments[stage.source]
         made = self.states[1 - now] if stage.target < 0 else self.increments[stage.target]
-        like = max((*state, *given), key=lambda field: field.format.compute.itemsize)
-        weights = TRIADS.get(self.method.fluxes, ())
-        # The kernel of stages that read no increment has none to load.
-        alone = stage.source < 0 and self.bottom is None and self._corners is None
-        inputs: list[Input] = [*state, *given]
-        before = None
-        if self._corners is not None:
-            before = self._bound_vorticity(inputs, like, *self._corners)
-            point, names = points.triads, "dx dxe ra rz wind open"
-            inputs += [*self._vectors(names, like), *self._corners]
-        else:
-            names = "dx dxe ra rz fa fb fc wind open"
-            point = points.energy_flat if self.bottom is None else points.energy_over
-            if alone:
-                point = points.energy_first
-                del inputs[3:]
-            inputs += [*self._vectors(names, like), *([] if self.bottom is None else [self.bottom])]
-        launch = self.space.bind(point, made, inputs, phase="stage", flops=FLOPS)
-        physics, dy = self.physics, self.geometry.dy_m
-        constants = (physics.depth_m, physics.gravity_m_s2, dy, 1 / dy, physics.viscosity_m2_s, physics.drag_per_s)
+        launch = (in_parts if self.place.split else in_one_pass)(self.place, self.terms, stage, state, given, made)
 
         def run() -> None:
             read = (0.0, 0.0, 0.0) if stage.source < 0 else self.scales
-            if before is not None:
-                before(physics.depth_m, dy, 0.25, *read)
-            final = stage.target < 0
-            written = (1.0, 1.0, 1.0) if final else self.scales
-            keep = tuple(stage.keep * old / new if old else 0.0 for old, new in zip(read, written, strict=True))
-            advance = tuple(stage.advance * self.method.dt_s / new for new in written)
-            read, keep = ((), ()) if alone else (read, keep)
-            launch(*constants, 0.5, 0.25, *read, float(final), *keep, *advance, *weights)
-            if not final:
+            written = (1.0, 1.0, 1.0) if stage.target < 0 else self.scales
+            launch(read, written)
+            if stage.target >= 0:
                 self._made_with[stage.target] = written
 
         return run
-
-    def _bound_vorticity(
-        self, inputs: Sequence[Input], like: Field, bottom: Field, vorticity: Field
-    ) -> Callable[..., object]:
-        """Bind the potential vorticity of the corners, one beyond the block on each side."""
-        vectors = self._vectors("dx rz fa fb fc", like)
-        lo, hi = (-1, -1), tuple(n + 1 for n in self.grid.shape)
-        backend = self.space.backend
-        return backend.bind(
-            points.potential_vorticity, [vorticity], [*inputs, *vectors, bottom], lo=lo, hi=hi
-        )  # fmt: skip
 
     def _added(self, number: int, now: int) -> list[Callable[..., object]]:
         pairs = zip(self.states[now], self.increments[number], strict=True)
@@ -219,6 +167,10 @@ class Core:
         """The present height of the surface over its mean, and the velocities."""
         return self.states[self.now]
 
+    def exchange(self) -> None:
+        """Fill the ghosts of the state (collective)."""
+        self._exchanges[self.now].exchange()
+
     def set_state(self, height: NDArray, eastward: NDArray, northward: NDArray) -> None:
         """Begin at a state: heights of the surface and velocities, local blocks (collective)."""
         self.steps, self._has_history = 0, False
@@ -226,21 +178,11 @@ class Core:
             field.set(values)
         self.choose_scales()
 
-    def snapshot(self) -> tuple[int, list[NDArray[np.float64]]]:
-        """Return the number of steps done and the state, local blocks."""
-        return self.steps, [field.to_numpy() for field in self.state]
-
-    def go_back(self, snapshot: tuple[int, list[NDArray[np.float64]]]) -> None:
-        """Return to an earlier state."""
-        self.steps, blocks = snapshot
-        self._has_history = False
-        for field, values in zip(self.state, blocks, strict=True):
-            field.set(values)
-
     def saved(self) -> tuple[dict[str, NDArray[np.float64]], dict[str, Any]]:
         """Return what the next step depends on: local blocks that hold stored numbers exactly, and numbers."""
         arrays = {name: field.to_numpy() for name, field in zip(NAMES, self.state, strict=True)}
         numbers: dict[str, Any] = {"steps": self.steps, "scales": list(self.scales), "history": self._has_history}
+        numbers["term_scales"] = list(self.terms.scales)
         if self._has_history:
             before = self.increments[1 - self.now]
             arrays |= {f"{name}_before": field.to_numpy() for name, field in zip(NAMES, before, strict=True)}
@@ -253,6 +195,7 @@ class Core:
         for name, field in zip(NAMES, self.state, strict=True):
             field.set(arrays[name])
         self.scales = self._triple(numbers["scales"])
+        self.terms.scales[:] = map(float, numbers.get("term_scales", self.terms.scales))
         self._has_history = bool(numbers["history"]) and bool(self._scheme.history)
         if self._has_history:
             self._made_with[1] = self._triple(numbers["made_with"])
@@ -273,7 +216,10 @@ class Core:
         Waves share their energy between height and velocity, so that one of them may be zero now and not a step later:
         all scales follow from the largest increment, as a velocity.
         """
-        if self._inner.bits >= 32:
+        if self.terms.narrow:
+            self._exchanges[self.now].exchange()
+            self.terms.choose_scales(self.state)
+        if min(self._inner.bits, self._height.bits) >= 32:
             return
         wave = math.sqrt(self.physics.gravity_m_s2 / self.physics.depth_m)
         largest = max(
@@ -310,8 +256,6 @@ class Core:
             if stage.source >= 0:
                 self._swaps[stage.source].exchange()
             run()
-            if smooth is not None:
-                smooth(self.increments[self._turned(stage, self.now).target])
         if self._scheme.history:
             self._unite()
         for copy in self._copies[self.now] if smooth is not None and not self._scheme.history else ():

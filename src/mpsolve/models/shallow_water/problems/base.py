@@ -42,6 +42,8 @@ class Problem:
         Of the momentum equation.
     days : float
         Usual length.
+    advection : bool
+        Whether the velocities are fixed, so that the height is only carried along.
     """
 
     geometry: Geometry
@@ -54,6 +56,7 @@ class Problem:
     answer: Callable[[Array, Array, float], Array] | None = None
     viscosity_m2_s: float = 0.0
     days: float = 5.0
+    advection: bool = False
 
 
 def nothing(y: Array, x: Array) -> Array:
