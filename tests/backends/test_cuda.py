@@ -10,7 +10,7 @@ from mpsolve.errors import BackendUnavailable, MpsolveError
 from mpsolve.field import Field
 from mpsolve.kernels.cuda.devices import visible
 from mpsolve.kernels.cuda.devices.emulated import Emulated
-from mpsolve.kernels.transfers.layout import Overlay
+from mpsolve.kernels.transfers.layout import Overlay, corners
 from mpsolve.ledger import Ledger
 from mpsolve.operators.diffusion import Diffusion
 from mpsolve.parallel.cartesian import Cartesian
@@ -58,7 +58,7 @@ def test_transfers_have_the_bits_of_numpy(name, below, halved, local):
         sums, coarse = (filled(backend.zeros(small, 2, get_format(below)), rng) for _ in range(2))
         lengths = zip(fine.storage.shape, halved, strict=True)
         vectors = [rng.random(n + 3).astype(format.compute) if h else None for n, h in lengths]
-        fields = [backend.zeros(shape, 2, format).set(rng.random(shape)) if h else None for h in halved]
+        fields = [backend.zeros(shape, 2, format).set(rng.random(shape)) for _ in corners(halved)]
         backend.bind_restriction(value, sums, [fine], overlay, vectors)(1.5)
         backend.bind_prolongation(fine, coarse, overlay, fields if local else vectors)()
         answers.append((sums.to_numpy(), fine.to_numpy()))

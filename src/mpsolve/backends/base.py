@@ -16,7 +16,7 @@ from mpsolve.formats.base import Format
 from mpsolve.gemm.base import Gemm
 from mpsolve.kernels.dense import DenseKernels
 from mpsolve.kernels.sweep import MOST_STEPS
-from mpsolve.kernels.transfers.layout import Overlay, Weight
+from mpsolve.kernels.transfers.layout import Overlay, Weights
 
 #: A plain one-dimensional compute array, indexed by one storage index.
 VECTOR = "vector"
@@ -239,8 +239,8 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    def bind_prolongation(self, fine: Field, coarse: Field, overlay: Overlay, weights: Sequence[Weight]) -> Launch:
-        """Bind ``fine += multilinear interpolation of coarse``, on the interior of ``fine``.
+    def bind_prolongation(self, fine: Field, coarse: Field, overlay: Overlay, weights: Weights) -> Launch:
+        """Bind ``fine += interpolation of coarse``, multilinear or by given weights, on the interior of ``fine``.
 
         Parameters
         ----------
@@ -248,10 +248,11 @@ class Backend(ABC):
             Their blocks lie as `overlay` says; the coarse ghosts, corners included, must be valid one deep.
         overlay : Overlay
             How the blocks lie over each other.
-        weights : sequence of ndarray, Field or None
-            Per halved axis the weight of the coarse cell beside the parent of a fine cell (the one before it for a
-            first child, after it for a second): by storage index, or a field of the fine block. Vectors are in the
-            compute type (FP64 if a field is FP64). None for axes that are kept.
+        weights : sequence of ndarray or None, or sequence of Field
+            Multilinear: per halved axis the weight of the coarse cell beside the parent of a fine cell (the one before
+            it for a first child, after it for a second), by storage index and in the compute type (FP64 if a field is
+            FP64); None for axes that are kept. Or per corner, in the order of `layout.corners`, a field of the fine
+            block, all in one format: the weight of the coarse cell there.
         """
 
 

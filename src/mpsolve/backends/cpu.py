@@ -11,7 +11,7 @@ from mpsolve.errors import BackendUnavailable, FormatError
 from mpsolve.field import Field
 from mpsolve.kernels.dense import DenseKernels
 from mpsolve.kernels.sweep_array import reflect_outer_axes
-from mpsolve.kernels.transfers.layout import Overlay, Weight
+from mpsolve.kernels.transfers.layout import Overlay, Weights
 
 #: Below this many cells a second thread costs more than it saves.
 CELLS_PER_THREAD = 1 << 14
@@ -160,7 +160,7 @@ class CpuBackend(Backend):
         overlay.check(next(given for given in inputs if isinstance(given, Field)), coarse)
         return _CompiledRestriction(self, point, coarse, inputs, overlay, weights)
 
-    def bind_prolongation(self, fine: Field, coarse: Field, overlay: Overlay, weights: Sequence[Weight]) -> Launch:
+    def bind_prolongation(self, fine: Field, coarse: Field, overlay: Overlay, weights: Weights) -> Launch:
         """Compile and bind a multilinear interpolation; see `Backend.bind_prolongation`."""
         overlay.check(fine, coarse)
         return _CompiledProlongation(self, fine, coarse, overlay, weights)
@@ -197,7 +197,7 @@ class _CompiledRestriction(Launch):
 
 
 class _CompiledProlongation(Launch):
-    def __init__(self, backend, fine: Field, coarse: Field, overlay: Overlay, weights: Sequence[Weight]) -> None:
+    def __init__(self, backend, fine: Field, coarse: Field, overlay: Overlay, weights) -> None:
         from mpsolve.kernels.transfers.prolongation import ProlongationSpec, prolongation_kernel
 
         formats = tuple(given.format if isinstance(given, Field) else VECTOR for given in weights)

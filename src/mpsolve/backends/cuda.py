@@ -25,7 +25,7 @@ from mpsolve.kernels.cuda.launching import launch_size
 from mpsolve.kernels.cuda.source import Kernel, compute_type, loop_kernel
 from mpsolve.kernels.dense import DenseKernels
 from mpsolve.kernels.source import VECTOR, KernelSpec
-from mpsolve.kernels.transfers.layout import Overlay, Weight
+from mpsolve.kernels.transfers.layout import Overlay, Weights
 
 
 class CudaBackend(Backend):
@@ -168,7 +168,7 @@ class CudaBackend(Backend):
             before, _interior(coarse), [overlay.start(fine, coarse, axis) for axis in range(coarse.ndim)], None,
         )  # fmt: skip
 
-    def bind_prolongation(self, fine: Field, coarse: Field, overlay: Overlay, weights: Sequence[Weight]) -> Launch:
+    def bind_prolongation(self, fine: Field, coarse: Field, overlay: Overlay, weights: Weights) -> Launch:
         """Bind a multilinear interpolation; see `Backend.bind_prolongation`."""
         from mpsolve.kernels.cuda.transfers import prolongation_kernel
 

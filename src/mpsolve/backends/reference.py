@@ -14,7 +14,7 @@ from mpsolve.kernels.dense import DenseKernels
 from mpsolve.kernels.dense_array import ArrayKernels
 from mpsolve.kernels.noise_array import random_bits_array
 from mpsolve.kernels.sweep_array import sweep_array
-from mpsolve.kernels.transfers.layout import Overlay, Weight
+from mpsolve.kernels.transfers.layout import Overlay, Weights
 from mpsolve.kernels.transfers.transfer_array import child_sums, interpolation
 
 
@@ -165,7 +165,7 @@ class ReferenceBackend(Backend):
         overlay.check(next(given for given in inputs if isinstance(given, Field)), coarse)
         return _ReferenceRestriction(point, coarse, inputs, overlay, weights)
 
-    def bind_prolongation(self, fine: Field, coarse: Field, overlay: Overlay, weights: Sequence[Weight]) -> Launch:
+    def bind_prolongation(self, fine: Field, coarse: Field, overlay: Overlay, weights: Weights) -> Launch:
         """Bind a multilinear interpolation; see `Backend.bind_prolongation`."""
         overlay.check(fine, coarse)
         return _ReferenceProlongation(fine, coarse, overlay, weights)
@@ -189,7 +189,7 @@ class _ReferenceRestriction(Launch):
 
 
 class _ReferenceProlongation(Launch):
-    def __init__(self, fine: Field, coarse: Field, overlay: Overlay, weights: Sequence[Weight]) -> None:
+    def __init__(self, fine: Field, coarse: Field, overlay: Overlay, weights: Weights) -> None:
         self.fine, self.coarse, self.overlay, self.weights = fine, coarse, overlay, weights
 
     def __call__(self, *scalars: float) -> NDArray[np.int64]:

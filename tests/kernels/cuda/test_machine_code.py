@@ -18,6 +18,8 @@ from mpsolve.precision import get_format
 from mpsolve.solvers.inner.cg import update
 from mpsolve.solvers.inner.fgmres import orthogonalise
 from mpsolve.solvers.multigrid import relaxation
+from mpsolve.solvers.multigrid.couplings import offsets_before
+from mpsolve.solvers.multigrid.gathers import GATHERS
 from mpsolve.solvers.vectors import add_scaled, scaled_copy
 
 FP64, FP16 = get_format("fp64"), get_format("fp16")
@@ -54,22 +56,27 @@ def test_the_kernels_of_diffusion(compiles, ndim, uniform):
         compiles(loop_kernel(spec))
 
 
-@pytest.mark.parametrize("uniform", [True, False], ids=["uniform", "varying"])
+@pytest.mark.parametrize("kind", [relaxation.UNIFORM, relaxation.STAR, relaxation.FULL])
 @pytest.mark.parametrize("ndim", [2, 3])
-def test_the_kernels_of_multigrid(compiles, ndim, uniform):
-    key = (ndim, uniform)
-    operator = (VECTOR,) * (2 * ndim) if uniform else (FP16,) * (ndim + 1)
+def test_the_kernels_of_multigrid(compiles, ndim, kind):
+    key, uniform, halved = (ndim, kind), kind == relaxation.UNIFORM, (True,) * ndim
+    couplings = len(offsets_before(ndim, kind == relaxation.STAR))
+    operator = (VECTOR,) * (2 * ndim) if uniform else (FP16,) * (couplings + 1)
     inverse = (VECTOR,) * ndim if uniform else (FP16,)
     specs = [
         KernelSpec(relaxation.STARTS[key], ndim, (FP16, *inverse), (FP16,), 1),
+        KernelSpec(relaxation.RESIDUALS[key], ndim, (FP16, FP16, *operator), (FP16,), 1 if uniform else 2),
         KernelSpec(relaxation.SWEEPS[key], ndim, (FP16, FP16, *operator, *inverse), (FP16,), 2),
         KernelSpec(relaxation.COLOURED[key], ndim, (FP16, FP16, *operator, *inverse, *(VECTOR,) * ndim), (FP16,), 4),
     ]
     for spec in specs:
         compiles(loop_kernel(spec))
-    halved, residual = (True,) * ndim, relaxation.RESIDUALS[key]
-    compiles(restriction_kernel(residual, halved, (FP16, FP16, *operator), FP16, 1 if uniform else 2))
-    weights = (VECTOR,) * ndim if uniform else (FP16,) * ndim
+    if uniform:
+        compiles(restriction_kernel(relaxation.RESIDUALS[key], halved, (FP16, FP16, *operator), FP16, 1))
+        compiles(prolongation_kernel(halved, FP16, FP16, (VECTOR,) * ndim))
+        return
+    weights = (FP16,) * 2**ndim
+    compiles(restriction_kernel(GATHERS[halved], halved, (FP16, *weights), FP16, 0))
     compiles(prolongation_kernel(halved, FP16, FP16, weights))
 
 

@@ -6,7 +6,7 @@ import pytest
 from mpsolve.backends.reference import ReferenceBackend
 from mpsolve.errors import ShapeError
 from mpsolve.field import Field
-from mpsolve.kernels.transfers.layout import Overlay
+from mpsolve.kernels.transfers.layout import Overlay, corners
 from mpsolve.lookup import find
 from mpsolve.precision import get_format
 
@@ -41,7 +41,7 @@ def carried(backend, name, halved, first, shape, local, below=None):
     sums, coarse = (noise(coarse_shape(overlay, shape), coarser, seed) for seed in (2, 3))
     lengths = zip(fine.storage.shape, halved, strict=True)
     vectors = [rng.random(n + 3).astype(format.compute) if h else None for n, h in lengths]
-    fields = [Field.zeros(shape, 2, format).set(rng.random(shape)) if h else None for h in halved]
+    fields = [Field.zeros(shape, 2, format).set(rng.random(shape)) for _ in corners(halved)]
     backend.bind_restriction(value, sums, [fine], overlay, vectors)(1.5)
     backend.bind_prolongation(fine, coarse, overlay, fields if local else vectors)()
     return sums.interior, fine.interior
@@ -73,6 +73,14 @@ def test_interpolation_of_a_linear_function_is_exact():
     ReferenceBackend().bind_prolongation(fine, coarse, Overlay((True, True), (0, 0)), quarter)()
     rows, columns = np.meshgrid(np.arange(8), np.arange(12), indexing="ij")
     assert np.array_equal(fine.interior, 3.0 + rows - 2 * columns)
+
+
+def test_a_fine_cell_is_the_sum_of_the_coarse_cells_around_with_their_weights():
+    fine, coarse = Field.zeros((4, 3), 2, get_format("fp64")), Field.zeros((2, 3), 2, get_format("fp64"))
+    coarse.region((-1, 0), (3, 3))[...] = np.arange(12.0).reshape(4, 3)
+    weights = [Field.zeros((4, 3), 2, get_format("fp64")).set(value) for value in (10.0, 1.0)]
+    ReferenceBackend().bind_prolongation(fine, coarse, Overlay((True, False), (0, 0)), weights)()
+    assert fine.interior[:, 0].tolist() == [30.0 + 0.0, 30.0 + 6.0, 60.0 + 3.0, 60.0 + 9.0]
 
 
 def test_the_children_of_a_cell_are_averaged():

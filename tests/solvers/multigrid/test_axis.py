@@ -1,9 +1,8 @@
 """One axis and its coarser ones: widths, centres, resistances in series, weights of interpolation."""
 
 import numpy as np
-import pytest
 
-from mpsolve.solvers.multigrid.axis import Axis, coarse_resistances, crossing_conductances
+from mpsolve.solvers.multigrid.axis import Axis, coarse_resistances
 
 
 def test_an_odd_axis_leaves_a_last_cell_with_one_child():
@@ -36,20 +35,3 @@ def test_the_way_to_a_single_last_cell_is_shorter():
     joined, weights = coarse_resistances(Axis(np.ones(5), True), np.ones(6))
     assert joined.tolist() == [1.5, 2.0, 1.5, 1.5]
     assert weights[4] == 0.0
-
-
-@pytest.mark.parametrize("periodic", [False, True])
-def test_equal_conductances_coarsen_as_resistances_in_series(periodic):
-    face = np.ones(9)
-    face[[0, -1]] = 1.0 if periodic else 2.0
-    axis = Axis(np.ones(8), periodic)
-    joined, weights = coarse_resistances(axis, 1 / face)
-    conductance, others = crossing_conductances(axis, face)
-    assert np.allclose(conductance, 1 / joined, rtol=1e-15)
-    assert np.allclose(weights, others, rtol=1e-15)
-
-
-def test_a_strong_cell_keeps_its_strong_neighbour_in_another_pair():
-    conductance, weights = crossing_conductances(Axis(np.ones(4), True), np.array([1e-6, 1e-6, 1.0, 1.0, 1e-6]))
-    assert conductance[1] == 0.5
-    assert weights.tolist()[1] == pytest.approx(0.5, rel=1e-5)

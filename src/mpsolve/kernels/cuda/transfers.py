@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 
 from mpsolve.formats.base import Format
 from mpsolve.kernels.cuda.source import INDEX, Kernel, Storage, assemble, box_parameters, compute_type, over_box
 from mpsolve.kernels.cuda.translate import translate
 from mpsolve.kernels.source import VECTOR
-from mpsolve.kernels.transfers.layout import blending_order
+from mpsolve.kernels.transfers.layout import corners
 
 _COARSE = ("p", "q", "r")
 
@@ -61,8 +60,8 @@ def _children(halved: tuple[bool, ...]) -> str:
 def prolongation_kernel(halved: tuple[bool, ...], fine: Format, coarse: Format, weights: tuple) -> Kernel:
     """Return the kernel of `Backend.bind_prolongation`; a thread makes a fine cell.
 
-    Parameters of the kernel: fine field, coarse field, a weight per axis, the box of fine storage indices, and the fine
-    storage index of the first child of coarse index 0 per axis.
+    Parameters of the kernel: fine field, coarse field, a weight per axis or per corner, the box of fine storage
+    indices, and the fine storage index of the first child of coarse index 0 per axis.
     """
     ndim = len(halved)
     index = INDEX[:ndim]
@@ -74,7 +73,7 @@ def prolongation_kernel(halved: tuple[bool, ...], fine: Format, coarse: Format, 
             f"const integer l{axis} = {name} - at{axis}, n{axis} = {f'l{axis} >> 1' if halved[axis] else f'l{axis}'};"
         )
         body.append(f"const integer b{axis} = n{axis} + 2 * (l{axis} & 1) - 1;" if halved[axis] else "")
-    body += _blended(halved, weights)
+    body += _blended(halved) if weights[0] == VECTOR else _summed(halved)
     body.append(target.store(index, f"(real)decode_{fine.name}({target.at(*index)}) + x"))
     lines = [source.load("load"), *(field.load(f"weight{axis}") for axis, field in enumerate(given))]
     parameters = [parameter for field in (target, source, *given) for parameter in field.parameters]
@@ -83,21 +82,31 @@ def prolongation_kernel(halved: tuple[bool, ...], fine: Format, coarse: Format, 
     return assemble("prolongation", formats, compute_type((fine, coarse)), parameters, [*lines, *over_box(ndim, body)])
 
 
-def _blended(halved: tuple[bool, ...], weights: tuple) -> list[str]:
-    """Interpolate between the nearest coarse cells, along the axes of `blending_order`."""
+def _loads(halved: tuple[bool, ...]) -> dict[tuple[int, ...], str]:
+    """Return the load of each coarse cell around, by its corner."""
+    names = ("n", "b")
+    return {
+        corner: f"load({', '.join(f'{names[side]}{axis}' for axis, side in enumerate(corner))})"
+        for corner in corners(halved)
+    }
+
+
+def _summed(halved: tuple[bool, ...]) -> list[str]:
+    """Add up the coarse cells around, each with its weight."""
+    place = ", ".join(INDEX[: len(halved)])
+    terms = [f"weight{number}({place}) * {value}" for number, value in enumerate(_loads(halved).values())]
+    return [f"const real x = {' + '.join(terms)};"]
+
+
+def _blended(halved: tuple[bool, ...]) -> list[str]:
+    """Interpolate along one axis after the other, the last one at last."""
     ndim = len(halved)
-    corners = itertools.product(*(("n", "b") if h else ("n",) for h in halved))
-    names = {corner: f"x{''.join(corner)}" for corner in corners}
-    lines = [
-        f"real {name} = load({', '.join(f'{side}{axis}' for axis, side in enumerate(corner))});"
-        for corner, name in names.items()
-    ]
+    names = {corner: f"x{''.join(map(str, corner))}" for corner in corners(halved)}
+    lines = [f"real {names[corner]} = {value};" for corner, value in _loads(halved).items()]
     done: list[int] = []
-    for axis in (axis for axis in blending_order([weight != VECTOR for weight in weights]) if halved[axis]):
+    for axis in (axis for axis in (*reversed(range(ndim - 1)), ndim - 1) if halved[axis]):
         done.append(axis)
-        place = INDEX[axis] if weights[axis] == VECTOR else ", ".join(INDEX[:ndim])
-        for corner in [c for c in names if all(c[other] == "n" for other in done)]:
-            far = names[(*corner[:axis], "b", *corner[axis + 1 :])]
-            near = names[corner]
-            lines.append(f"{near} = {near} + weight{axis}({place}) * ({far} - {near});")
-    return [*lines, f"const real x = x{'n' * ndim};"]
+        for corner in [c for c in names if not any(c[other] for other in done)]:
+            near, far = names[corner], names[(*corner[:axis], 1, *corner[axis + 1 :])]
+            lines.append(f"{near} = {near} + weight{axis}({INDEX[axis]}) * ({far} - {near});")
+    return [*lines, f"const real x = x{'0' * ndim};"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 from mpsolve.errors import ShapeError
 from mpsolve.field import Field
 
-#: A weight per cell of the fine block: along one axis, indexed by storage index, or a field; None if the axis is kept.
-Weight = NDArray | Field | None
+#: Weights of an interpolation: per axis a vector by storage index of the fine block, None if the axis is kept; or a
+#: field of the fine block for each coarse cell around, see `Backend.bind_prolongation`.
+Weights = Sequence[NDArray | None] | Sequence[Field]
 
 
 @dataclass(frozen=True)
@@ -56,14 +58,6 @@ class Overlay:
                 raise ShapeError(f"axis {axis}: a transfer needs a fine and a coarse halo of at least 1")
 
 
-def blending_order(varying: Sequence[bool]) -> list[int]:
-    """Return the axes in the order in which an interpolation blends along them, the same in every backend.
-
-    Parameters
-    ----------
-    varying : sequence of bool
-        Whether the weights of an axis are a field. If none are, whole coarse rows are blended before they are spread
-        along the last axis; else the last axis comes first.
-    """
-    outer = list(reversed(range(len(varying) - 1)))
-    return [len(varying) - 1, *outer] if any(varying) else [*outer, len(varying) - 1]
+def corners(halved: Sequence[bool]) -> list[tuple[int, ...]]:
+    """Return the coarse cells around a fine one: 0 is the parent along an axis, 1 the coarse cell beside it."""
+    return list(itertools.product(*((0, 1) if half else (0,) for half in halved)))

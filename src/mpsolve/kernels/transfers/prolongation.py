@@ -1,14 +1,14 @@
-"""Write the source of a loop that adds the multilinear interpolation of a coarse grid function to a fine one."""
+"""Write the source of a loop that adds the interpolation of a coarse grid function to a fine one."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
 from mpsolve.formats.base import Format
 from mpsolve.kernels.source import VECTOR, _array_type
+from mpsolve.kernels.transfers.layout import corners
 
 #: Fine cells of a row that are worked on together: the buffers stay in the first-level cache.
 CHUNK = 512
@@ -29,7 +29,7 @@ class ProlongationSpec:
     fine, coarse : Format
         Storage of the fine and of the coarse field.
     weights : tuple of Format or "vector"
-        Storage of the weights of each axis; ``"vector"`` also where the axis is kept.
+        ``"vector"`` for each axis, also where it is kept; or the storage of the weights of each coarse cell around.
     """
 
     halved: tuple[bool, ...]
@@ -44,8 +44,8 @@ class ProlongationSpec:
 
     @property
     def rows_first(self) -> bool:
-        """Whether whole coarse rows are blended before they are spread: see `blending_order`."""
-        return all(weight == VECTOR for weight in self.weights)
+        """Whether whole coarse rows are blended before they are spread along the last axis, by a weight per axis."""
+        return self.weights[0] == VECTOR
 
     @property
     def buffers(self) -> list[str]:
@@ -58,7 +58,7 @@ class ProlongationSpec:
     @property
     def corners(self) -> list[tuple[int, ...]]:
         """The rows of coarse cells that a fine row is made of: 0 the parent's, 1 the one beside it, per outer axis."""
-        return list(itertools.product(*((0, 1) if halved else (0,) for halved in self.halved[:-1])))
+        return corners(self.halved[:-1])
 
 
 def _header(spec: ProlongationSpec) -> list[str]:
@@ -90,42 +90,29 @@ def _header(spec: ProlongationSpec) -> list[str]:
     ]
 
 
-def _weight(spec: ProlongationSpec, axis: int) -> str:
-    """Return the weight of the cell beside the parent, at the current fine cell."""
-    if spec.weights[axis] == VECTOR:
-        return "element(along, (first + column,))" if axis == len(spec.halved) - 1 else f"v{axis}"
-    return f"load(w{axis}, {', '.join([*_FINE[: len(spec.halved) - 1], 'first + column'])})"
-
-
-def _blend(spec: ProlongationSpec) -> list[str]:
-    """Interpolate from the buffers: the last axis between parent and neighbour first, then the outer axes."""
+def _corner_sum(spec: ProlongationSpec) -> list[str]:
+    """Add up the coarse cells around, each with its weight."""
     last = len(spec.halved) - 1
-    lines = []
-    for corner in spec.corners:
-        name = "".join(map(str, corner))
-        if spec.halved[last]:
-            lines.append(f"p = element(parent{name}, (column,))")
-            lines.append(f"x{name} = p + {_weight(spec, last)} * (element(beside{name}, (column,)) - p)")
-        else:
-            lines.append(f"x{name} = element(parent{name}, (column,))")
-    for axis in reversed([axis for axis in range(last) if spec.halved[axis]]):
-        for corner in [c for c in spec.corners if c[axis] == 0 and all(c[after] == 0 for after in range(axis, last))]:
-            low = "".join(map(str, corner))
-            high = "".join(map(str, (*corner[:axis], 1, *corner[axis + 1 :])))
-            lines.append(f"x{low} = x{low} + {_weight(spec, axis)} * (x{high} - x{low})")
-    return lines
+    index = ", ".join([*_FINE[:last], "first + column"])
+    kinds = ("parent", "beside") if spec.halved[last] else ("parent",)
+    buffers = [f"{kind}{''.join(map(str, corner))}" for corner in spec.corners for kind in kinds]
+    total = "x" + "0" * last
+    return [
+        f"{total} = {f'{total} + ' if number else ''}load(w{number}, {index}) * element({name}, (column,))"
+        for number, name in enumerate(buffers)
+    ]
 
 
 def prolongation_source(spec: ProlongationSpec) -> str:
     """Return the whole module; ``kernel(fine, coarse, *weights, *lo, *hi, *start)`` in storage indices."""
     ndim = len(spec.halved)
-    fields = ["o0", "a0", *(f"w{axis}" for axis in range(ndim) if spec.weights[axis] != VECTOR)]
+    fields = ["o0", "a0", *(f"w{number}" for number, given in enumerate(spec.weights) if given != VECTOR)]
     arguments = ["array_o0", "array_a0"]
-    arguments += [f"w{axis}" if spec.weights[axis] == VECTOR else f"array_w{axis}" for axis in range(ndim)]
+    arguments += [f"w{n}" if given == VECTOR else f"array_w{n}" for n, given in enumerate(spec.weights)]
     arguments += [f"{name}{axis}" for name in ("lo", "hi", "at") for axis in range(ndim)]
     lines = [*_header(spec), f"def kernel({', '.join(arguments)}):", "    memory.wide_vectors()"]
     lines += [f"    {name} = memory.bare(array_{name})" for name in fields]
-    if spec.weights[-1] == VECTOR:
+    if spec.rows_first:
         # Indices of NumPy arrays may be negative, which keeps the compiler from loading neighbours at once.
         lines.append(f"    along = memory.bare(w{ndim - 1})")
     for name in spec.buffers:
@@ -139,7 +126,7 @@ def prolongation_source(spec: ProlongationSpec) -> str:
         if spec.halved[axis]:
             lines.append(f"{indent}p{axis} = ({here} - at{axis}) >> 1")
             lines.append(f"{indent}b{axis} = p{axis} + 2 * (({here} - at{axis}) & 1) - 1")
-            if spec.weights[axis] == VECTOR:
+            if spec.rows_first:
                 lines.append(f"{indent}v{axis} = w{axis}[{here}]")
         else:
             lines.append(f"{indent}p{axis} = {here} - at{axis}")
@@ -158,7 +145,7 @@ def _row(spec: ProlongationSpec, indent: str) -> list[str]:
     spread = _mixed(spec) if spec.rows_first else [line for corner in spec.corners for line in _spread(spec, corner)]
     lines += [inner + line for line in spread]
     lines.append(f"{inner}for column in range(max(lo{last} - first, 0), stop - first):")
-    lines += [] if spec.rows_first else [f"{inner}    {line}" for line in _blend(spec)]
+    lines += [] if spec.rows_first else [f"{inner}    {line}" for line in _corner_sum(spec)]
     index = ", ".join([*_FINE[:last], "first + column"])
     value = "element(spread, (column,))" if spec.rows_first else "x" + "0" * last
     lines.append(f"{inner}    set_element(o0, ({index},), encode0(load(o0, {index}) + {value}))")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpsolve.field import Field
-from mpsolve.kernels.transfers.layout import Overlay, Weight, blending_order
+from mpsolve.kernels.transfers.layout import Overlay, Weights, corners
 
 
 def child_sums(values: NDArray, overlay: Overlay, weights: Sequence[NDArray | None]) -> NDArray:
@@ -39,44 +39,58 @@ def _every_second(axis: int, ndim: int, start: int) -> tuple[slice, ...]:
     return tuple(slice(start, None, 2) if other == axis else slice(None) for other in range(ndim))
 
 
-def interpolation(fine: Field, coarse: Field, overlay: Overlay, weights: Sequence[Weight]) -> NDArray:
-    """Return the multilinear interpolation of a coarse field at the interior cells of a fine one.
+def interpolation(fine: Field, coarse: Field, overlay: Overlay, weights: Weights) -> NDArray:
+    """Return the interpolation of a coarse field at the interior cells of a fine one.
 
-    Between the parent of a fine cell and the coarse cell beside it, along the axes of `blending_order`.
+    Between the parent of a fine cell and the coarse cells beside it: whole coarse rows are blended before they are
+    spread along the last axis, or each coarse cell has a weight.
     """
     compute = np.result_type(fine.format.compute, coarse.format.compute)
     values = coarse.format.decode(coarse.storage).astype(compute)
+    if isinstance(weights[0], Field):
+        return _corner_sum(values, fine, coarse, overlay, weights)
     for axis in range(fine.ndim):
-        values = values if overlay.halved[axis] else _taken(values, axis, coarse.origin[axis], fine.shape[axis])
-    order = blending_order([isinstance(weight, Field) for weight in weights])
-    return _blend(values, order[::-1], fine, coarse, overlay, weights)
+        if overlay.halved[axis]:
+            continue
+        values = np.take(values, range(coarse.origin[axis], coarse.origin[axis] + fine.shape[axis]), axis)
+    return _blend(values, [fine.ndim - 1, *range(fine.ndim - 1)], fine, coarse, overlay, weights)
 
 
-def _taken(values: NDArray, axis: int, start: int, count: int) -> NDArray:
-    return np.take(values, range(start, start + count), axis)
+def _corner_sum(values: NDArray, fine: Field, coarse: Field, overlay: Overlay, weights: Weights) -> NDArray:
+    total = np.zeros(fine.shape, values.dtype)
+    for number, (corner, weight) in enumerate(zip(corners(overlay.halved), weights, strict=True)):
+        assert isinstance(weight, Field)
+        places = [
+            coarse.origin[axis] + parent + side * (beside - parent)
+            for axis, side in enumerate(corner)
+            for parent, beside in [_around(fine, overlay, axis)]
+        ]
+        term = weight.format.decode(weight.interior).astype(values.dtype) * values[np.ix_(*places)]
+        total = total + term if number else term
+    return total
 
 
-def _blend(
-    values: NDArray, axes: Sequence[int], fine: Field, coarse: Field, overlay: Overlay, weights: Sequence[Weight]
-):
+def _around(fine: Field, overlay: Overlay, axis: int) -> tuple[NDArray, NDArray]:
+    """Return, per fine cell along an axis, its parent and the coarse cell beside that, by their interior indices."""
+    local = np.arange(fine.shape[axis]) - overlay.first[axis]
+    if not overlay.halved[axis]:
+        return local, local
+    return local >> 1, (local >> 1) + 2 * (local & 1) - 1
+
+
+def _blend(values: NDArray, axes: Sequence[int], fine: Field, coarse: Field, overlay: Overlay, weights: Weights):
     """Blend along axes, the first of them last."""
     if not axes:
         return values
     axis, *others = axes
+    weight = weights[axis]
     if not overlay.halved[axis]:
         return _blend(values, others, fine, coarse, overlay, weights)
-    local = np.arange(fine.shape[axis]) - overlay.first[axis]
-    parent = (local >> 1) + coarse.origin[axis]
-    beside = parent + 2 * (local & 1) - 1
+    assert isinstance(weight, np.ndarray)
     near, far = (
-        _blend(np.take(values, index, axis), others, fine, coarse, overlay, weights) for index in (parent, beside)
+        _blend(np.take(values, index + coarse.origin[axis], axis), others, fine, coarse, overlay, weights)
+        for index in _around(fine, overlay, axis)
     )
-    return near + _weight(weights[axis], fine, axis) * (far - near)
-
-
-def _weight(weight: Weight, fine: Field, axis: int) -> NDArray:
-    if isinstance(weight, Field):
-        return weight.format.decode(weight.interior)
-    assert weight is not None
     start = fine.origin[axis]
-    return weight[start : start + fine.shape[axis]].reshape([-1 if other == axis else 1 for other in range(fine.ndim)])
+    wide = [-1 if other == axis else 1 for other in range(fine.ndim)]
+    return near + weight[start : start + fine.shape[axis]].reshape(wide) * (far - near)

@@ -6,6 +6,7 @@ import numpy as np
 
 from mpsolve.field import Field
 from mpsolve.solvers.multigrid.coefficients import LevelCoefficients
+from mpsolve.solvers.multigrid.couplings import Couplings
 from mpsolve.solvers.multigrid.stencil import dense_matrix
 
 #: Singular values below this part of the largest one belong to the null space (constants, where nothing is held).
@@ -17,7 +18,7 @@ class DirectSolve:
 
     Parameters
     ----------
-    coefficients : LevelCoefficients
+    coefficients : LevelCoefficients or Couplings
         Of the whole grid.
     factor : float
         The operator is this times the one of the coefficients.
@@ -25,7 +26,7 @@ class DirectSolve:
         Right-hand side and solution on a block that is the whole grid.
     """
 
-    def __init__(self, coefficients: LevelCoefficients, factor: float, b: Field, u: Field) -> None:
+    def __init__(self, coefficients: LevelCoefficients | Couplings, factor: float, b: Field, u: Field) -> None:
         self.b, self.u = b, u
         self.inverse = np.linalg.pinv(dense_matrix(coefficients, factor), rcond=NULL)
 

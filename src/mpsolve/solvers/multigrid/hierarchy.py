@@ -7,6 +7,7 @@ from mpsolve.operators.base import Operator
 from mpsolve.operators.diffusion import Diffusion
 from mpsolve.precision import get_format
 from mpsolve.solvers.multigrid.coefficients import LevelCoefficients
+from mpsolve.solvers.multigrid.couplings import Couplings
 from mpsolve.solvers.multigrid.levels import HALO, Level, build
 from mpsolve.solvers.multigrid.options import MultigridOptions
 from mpsolve.solvers.multigrid.stencil import largest_diagonal
@@ -45,7 +46,8 @@ class Hierarchy:
             )
         formats = tuple(get_format(name) for name in options.levels) or (operator.format,)
         self.gain = largest_diagonal(formats[0])
-        coefficients = LevelCoefficients.finest(diffusion.grid, diffusion.coefficients)
+        kind = LevelCoefficients if diffusion.coefficients.uniform else Couplings
+        coefficients = kind.finest(diffusion.grid, diffusion.coefficients)
         factor = self.gain / operator.scale
         self.level: Level = build(diffusion.grid, operator.space, coefficients, factor, formats, options)
 

@@ -7,22 +7,23 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mpsolve.field import Field
 from mpsolve.formats.base import Format
-from mpsolve.kernels.transfers.layout import Overlay, Weight
 from mpsolve.parallel.alone import Alone
 from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.halo import Halo
 from mpsolve.parallel.space import Space
 from mpsolve.solvers.multigrid import relaxation
 from mpsolve.solvers.multigrid.coarsest import DirectSolve
-from mpsolve.solvers.multigrid.coefficients import Coarsening, LevelCoefficients
+from mpsolve.solvers.multigrid.coefficients import LevelCoefficients
+from mpsolve.solvers.multigrid.couplings import Couplings
+from mpsolve.solvers.multigrid.galerkin import galerkin, interpolate
 from mpsolve.solvers.multigrid.gathering import Gathering
 from mpsolve.solvers.multigrid.options import MultigridOptions
-from mpsolve.solvers.multigrid.smoothers import Lines, Pointwise, choose_smoother, smallest_rough
-from mpsolve.solvers.multigrid.stencil import Stencil, fill, local_vector
+from mpsolve.solvers.multigrid.smoothers import Lines, Pointwise, Smoother, choose_smoother, smallest_rough
+from mpsolve.solvers.multigrid.stencil import Stencil
+from mpsolve.solvers.multigrid.transfers import GalerkinTransfers, Transfers, UniformTransfers
 
 if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm
@@ -68,7 +69,9 @@ class Level(ABC):
 class Direct(Level):
     """The coarsest grid, whole on one rank."""
 
-    def __init__(self, space: Space, coefficients: LevelCoefficients, factor: float, format: Format) -> None:
+    def __init__(
+        self, space: Space, coefficients: LevelCoefficients | Couplings, factor: float, format: Format
+    ) -> None:
         self.b, self.u = space.zeros(format), space.zeros(format)
         self.solve = DirectSolve(coefficients, factor, self.b, self.u)
 
@@ -94,7 +97,7 @@ class Gathered(Level):
         self,
         grid: Cartesian,
         space: Space,
-        coefficients: LevelCoefficients,
+        coefficients: LevelCoefficients | Couplings,
         factor: float,
         formats: tuple[Format, ...],
         options: MultigridOptions,
@@ -132,7 +135,7 @@ class Smoothed(Level):
         self,
         grid: Cartesian,
         space: Space,
-        coefficients: LevelCoefficients,
+        coefficients: LevelCoefficients | Couplings,
         factor: float,
         formats: tuple[Format, ...],
         options: MultigridOptions,
@@ -142,62 +145,45 @@ class Smoothed(Level):
         self.b, self.u, self._other = (space.zeros(format) for _ in range(3))
         self._fields = (self.u, self._other)
         self._stencil = Stencil(grid, space, coefficients, factor, format)
-        exchange = [self._halo([field], 1).exchange for field in self._fields]
-        halved = coefficients.strong_axes()
-        kind = choose_smoother(options.smoother, coefficients, grid)
-        low = smallest_rough(halved)
-        if kind == "lines":
-            low = max(low, 0.5)
-            self._smoother = Lines(self._stencil, coefficients, factor, self.b, self._fields, exchange, low)
-        else:
-            exchange_b = self._halo([self.b], 1).exchange
-            self._smoother = Pointwise(kind, self._stencil, self.b, self._fields, exchange, exchange_b, low)
-        step = coefficients.coarsen(halved)
+        self._kind, halved = plan(coefficients, grid, options)
+        residual = None if coefficients.uniform else space.zeros(format)
+        self._smoother = self._made_smoother(coefficients, factor, halved, residual)
         coarse_grid = grid.coarser(halved)
-        self.coarse = build(coarse_grid, space, step.coarse, factor, formats[1:] or formats, options)
-        self._bind_transfers(coarse_grid, step)
-        self._kind, self._visits = kind, 2 if options.cycle == "w" else 1
+        fields = (self.b, self._fields)
+        if isinstance(coefficients, LevelCoefficients):
+            step = coefficients.coarsen(halved)
+            self.coarse = build(coarse_grid, space, step.coarse, factor, formats[1:] or formats, options)
+            others = (self._stencil, coarse_grid, *fields, self.coarse.b, self.coarse.u)
+            self._transfers: Transfers = UniformTransfers(step, HALO, *others)
+        else:
+            assert residual is not None
+            interpolation = interpolate(coefficients, halved)
+            product = galerkin(coefficients, interpolation)
+            self.coarse = build(coarse_grid, space, product, factor, formats[1:] or formats, options)
+            others = (self._stencil, coarse_grid, *fields, self.coarse.b, self.coarse.u)
+            self._transfers = GalerkinTransfers(interpolation, residual, *others)
+        self._visits = 2 if options.cycle == "w" else 1
 
-    def _halo(self, fields: list[Field], width: int, corners: bool = False, grid: Cartesian | None = None) -> Halo:
-        return Halo(grid or self.grid, fields, width=width, corners=corners, ledger=self._stencil.space.ledger)
+    def _made_smoother(
+        self,
+        coefficients: LevelCoefficients | Couplings,
+        factor: float,
+        halved: tuple[bool, ...],
+        residual: Field | None,
+    ) -> Smoother:
+        corners = self._stencil.kind == relaxation.FULL
+        exchange = [self._halo(field, corners).exchange for field in self._fields]
+        low = smallest_rough(halved)
+        if self._kind == "lines":
+            assert isinstance(coefficients, Couplings)
+            assert residual is not None
+            low = max(low, 0.5)
+            return Lines(self._stencil, coefficients, factor, self.b, self._fields, residual, exchange, low)
+        exchange_b = self._halo(self.b, False).exchange
+        return Pointwise(self._kind, self._stencil, self.b, self._fields, exchange, exchange_b, low)
 
-    def _bind_transfers(self, coarse_grid: Cartesian, step: Coarsening) -> None:
-        halved, space = step.halved, self._stencil.space
-        first = tuple(2 * c - f if h else 0 for c, f, h in zip(coarse_grid.lo, self.grid.lo, halved, strict=True))
-        overlay = Overlay(halved, first)
-        point = relaxation.RESIDUALS[self.b.ndim, self._stencil.uniform]
-        children = [
-            None if weight is None else local_vector(weight, self.u, self.grid, axis)
-            for axis, weight in enumerate(step.children)
-        ]
-        self._clear_ghost_children(children)
-        beside = [self._beside(weight, axis) for axis, weight in enumerate(step.beside)]
-        backend = space.backend
-        self._restrict = [
-            backend.bind_restriction(point, self.coarse.b, [field, self.b, *self._stencil.operator], overlay, children)
-            for field in self._fields
-        ]
-        self._prolong = [backend.bind_prolongation(field, self.coarse.u, overlay, beside) for field in self._fields]
-        self._wide = [self._halo([field], HALO, corners=True) for field in self._fields]
-        self._corners = self._halo([self.b], 1, corners=True)
-        self._below = self._halo([self.coarse.u], 1, corners=True, grid=coarse_grid)
-        cells, size = math.prod(self.grid.shape), self.b.format.itemsize
-        fields = sum(size for given in self._stencil.operator if isinstance(given, Field))
-        self._work = {"flops": cells * (6 * self.b.ndim + 8), "bytes": cells * (5 * size + fields)}
-
-    def _clear_ghost_children(self, children: list[NDArray | None]) -> None:
-        """Give no weight to a ghost that stands for the first cell of the next round of an odd periodic axis."""
-        for axis, weight in enumerate(children):
-            odd = self.grid.global_shape[axis] % 2
-            if weight is not None and odd and self.grid.hi[axis] == self.grid.global_shape[axis]:
-                weight[self.u.origin[axis] + self.grid.shape[axis] :] = 0.0
-
-    def _beside(self, weight: NDArray | None, axis: int) -> Weight:
-        if weight is None:
-            return None
-        if weight.ndim == 1:
-            return local_vector(weight, self.u, self.grid, axis)
-        return fill(self._stencil.space.zeros(self.b.format), weight, self.grid)
+    def _halo(self, field: Field, corners: bool) -> Halo:
+        return Halo(self.grid, [field], width=1, corners=corners, ledger=self._stencil.space.ledger)
 
     def cycle(self, guess: bool, full: bool = False) -> None:
         """Smooth, correct from the coarser grid, smooth; see `Level.cycle`."""
@@ -214,22 +200,21 @@ class Smoothed(Level):
 
     def _correct(self, place: int, visits: int, full: bool = False) -> None:
         """Solve for the residual on the coarser grid and add what it gives."""
-        self._wide[place].exchange()
-        self._corners.exchange()
-        self._restrict[place](*self._stencil.residual_scalars)
+        self._transfers.restrict(place)
         self.coarse.cycle(False, full)
         for _ in range(visits - 1):
             self.coarse.cycle(True)
-        self._below.exchange()
-        self._prolong[place]()
-        self._stencil.space.ledger.add("inner", self.b.format.name, **self._work)
+        self._transfers.prolong(place)
 
     def reductions(self) -> list[float]:
         """See `Level.reductions`."""
-        self._wide[0].exchange()
-        point = relaxation.RESIDUALS[self.b.ndim, self._stencil.uniform]
+        self._halo(self.u, True).exchange()
         measure = self._stencil.space.bind(
-            point, [self._other], [self.u, self.b, *self._stencil.operator], dots=((0, 0), (2, 2)), phase="inner"
+            self._stencil.residual,
+            [self._other],
+            [self.u, self.b, *self._stencil.operator],
+            dots=((0, 0), (2, 2)),
+            phase="inner",
         )
         left, given = map(float, measure(*self._stencil.residual_scalars))
         if not math.isfinite(given):
@@ -244,10 +229,18 @@ class Smoothed(Level):
         return [line, *self.coarse.describe()]
 
 
+def plan(
+    coefficients: LevelCoefficients | Couplings, grid: Cartesian, options: MultigridOptions
+) -> tuple[str, tuple[bool, ...]]:
+    """Return the smoother of a grid, and the axes along which the next one is coarser."""
+    kind = choose_smoother(options.smoother, coefficients, grid)
+    return kind, coefficients.strong_axes(kind == "lines")
+
+
 def build(
     grid: Cartesian,
     like: Space,
-    coefficients: LevelCoefficients,
+    coefficients: LevelCoefficients | Couplings,
     factor: float,
     formats: tuple[Format, ...],
     options: MultigridOptions,
@@ -260,7 +253,7 @@ def build(
         The division of this grid.
     like : Space
         Gives backend and ledger.
-    coefficients : LevelCoefficients
+    coefficients : LevelCoefficients or Couplings
         Of the whole grid, FP64.
     factor : float
         The operator is this times the one of the coefficients.
@@ -271,7 +264,7 @@ def build(
     """
     space = Space(grid.comm, like.backend, grid.shape, HALO, like.ledger)
     cells = math.prod(grid.global_shape)
-    halved = coefficients.strong_axes()
+    halved = plan(coefficients, grid, options)[1]
     last = cells <= DIRECT_CELLS or not any(halved)
     if grid.comm.size > 1 and (last or cells <= GATHERED_CELLS or min(grid.smallest_shape) < THINNEST):
         return Gathered(grid, space, coefficients, factor, formats, options)

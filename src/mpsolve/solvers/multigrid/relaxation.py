@@ -7,6 +7,7 @@ are multiplied by. Their residual is the affine function of that module.
 """
 
 from mpsolve.kernels.points import diffusion
+from mpsolve.solvers.multigrid import relaxation_full
 
 
 def residual_uniform_2d(load, a, c, i, j):
@@ -141,27 +142,35 @@ def start_varying(load, a, c, *index):
     return c[0] * load(a[1], *index) * load(a[0], *index)
 
 
+#: Kinds of operators: given by vectors; coupled through faces; coupled to all cells around.
+UNIFORM, STAR, FULL = "uniform", "star", "full"
+
 RESIDUALS = {
-    (2, True): residual_uniform_2d,
-    (3, True): residual_uniform_3d,
-    (2, False): diffusion.varying_2d,
-    (3, False): diffusion.varying_3d,
+    (2, UNIFORM): residual_uniform_2d,
+    (3, UNIFORM): residual_uniform_3d,
+    (2, STAR): diffusion.varying_2d,
+    (3, STAR): diffusion.varying_3d,
+    (2, FULL): relaxation_full.residual_full_2d,
+    (3, FULL): relaxation_full.residual_full_3d,
 }
 SWEEPS = {
-    (2, True): sweep_uniform_2d,
-    (3, True): sweep_uniform_3d,
-    (2, False): sweep_varying_2d,
-    (3, False): sweep_varying_3d,
+    (2, UNIFORM): sweep_uniform_2d,
+    (3, UNIFORM): sweep_uniform_3d,
+    (2, STAR): sweep_varying_2d,
+    (3, STAR): sweep_varying_3d,
+    (2, FULL): relaxation_full.sweep_full_2d,
+    (3, FULL): relaxation_full.sweep_full_3d,
 }
 STARTS = {
-    (2, True): start_uniform_2d,
-    (3, True): start_uniform_3d,
-    (2, False): start_varying,
-    (3, False): start_varying,
+    (2, UNIFORM): start_uniform_2d,
+    (3, UNIFORM): start_uniform_3d,
+    **{(ndim, kind): start_varying for ndim in (2, 3) for kind in (STAR, FULL)},
 }
 COLOURED = {
-    (2, True): coloured_uniform_2d,
-    (3, True): coloured_uniform_3d,
-    (2, False): coloured_varying_2d,
-    (3, False): coloured_varying_3d,
+    (2, UNIFORM): coloured_uniform_2d,
+    (3, UNIFORM): coloured_uniform_3d,
+    (2, STAR): coloured_varying_2d,
+    (3, STAR): coloured_varying_3d,
+    (2, FULL): relaxation_full.coloured_full_2d,
+    (3, FULL): relaxation_full.coloured_full_3d,
 }

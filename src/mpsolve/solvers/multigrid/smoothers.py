@@ -6,18 +6,17 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-import numpy as np
-
 from mpsolve.errors import UnknownNameError
 from mpsolve.field import Field
 from mpsolve.formats.base import Format
-from mpsolve.operators.diffusion import MIN_ROW, STRONG_ROWS, diagonal_of
+from mpsolve.operators.diffusion import MIN_ROW, STRONG_ROWS
 from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.space import Space
 from mpsolve.precision import get_format
 from mpsolve.solvers.lines import factorise
 from mpsolve.solvers.multigrid import relaxation
 from mpsolve.solvers.multigrid.coefficients import LevelCoefficients
+from mpsolve.solvers.multigrid.couplings import Couplings
 from mpsolve.solvers.multigrid.options import SMOOTHERS
 from mpsolve.solvers.multigrid.stencil import Stencil
 from mpsolve.solvers.vectors import add_scaled, scaled_copy
@@ -92,11 +91,11 @@ class Pointwise(Smoother):
     ) -> None:
         self.kind, self.stencil, self.b, self.fields = kind, stencil, b, fields
         self.exchange, self.exchange_b, self.low = exchange, exchange_b, low
-        key = (b.ndim, stencil.uniform)
+        key = (b.ndim, stencil.kind)
         bind, loaded = stencil.space.bind, [*stencil.operator, *stencil.inverse]
         self._start = bind(relaxation.STARTS[key], [fields[0]], [b, *stencil.inverse], phase="inner", flops=3)
         self._pair = None
-        if key == (2, True) and kind != "red_black":
+        if key == (2, relaxation.UNIFORM) and kind != "red_black":
             self._pair = bind(relaxation.first_uniform_2d, [fields[0]], [b, *loaded], phase="inner", flops=25)
         point = relaxation.COLOURED[key] if kind == "red_black" else relaxation.SWEEPS[key]
         more = stencil.parity if kind == "red_black" else []
@@ -145,16 +144,17 @@ class Pointwise(Smoother):
 class Lines(Smoother):
     """Chebyshev steps along the exact solution of the coupling within rows, for rows that are coupled strongly.
 
-    Parameters are those of `Pointwise`, and the coefficients with their factor.
+    Parameters are those of `Pointwise`, the couplings with their factor, and a field for the residual.
     """
 
     def __init__(
         self,
         stencil: Stencil,
-        level: LevelCoefficients,
+        level: Couplings,
         factor: float,
         b: Field,
         fields: tuple[Field, Field],
+        residual: Field,
         exchange: list[Exchange],
         low: float,
     ) -> None:
@@ -162,8 +162,8 @@ class Lines(Smoother):
         space, format = stencil.space, b.format
         wide = get_format("fp64" if format.name == "fp64" else "fp32")
         factors = _row_factors(space, stencil.grid, level, factor, wide)
-        self._residual, self._rows = space.zeros(format), space.zeros(wide)
-        point = relaxation.RESIDUALS[b.ndim, False]
+        self._residual, self._rows = residual, space.zeros(wide)
+        point = stencil.residual
         self._residuals = [
             space.bind(point, [self._residual], [field, b, *stencil.operator], phase="inner", flops=6 * b.ndim + 4)
             for field in fields
@@ -197,19 +197,17 @@ class Lines(Smoother):
 
 
 def _row_factors(
-    space: Space, grid: Cartesian, level: LevelCoefficients, factor: float, wide: Format
+    space: Space, grid: Cartesian, level: Couplings, factor: float, wide: Format
 ) -> tuple[Field, Field, Field]:
     """Factorise the rows of this rank's block."""
     box = grid.slices
-    along = level.faces[-1][box[:-1]] * factor
-    ring = along[..., 0] if grid.periodic[-1] else np.zeros(along.shape[:-1])
-    diagonal = diagonal_of(level.faces, level.reaction)[box]
-    lower, inverse, border = factorise(diagonal * factor, -along[..., :-1], -ring)
+    along = level.before[(0,) * (grid.ndim - 1) + (-1,)][box] * factor
+    lower, inverse, border = factorise(level.bound()[box] * factor, -along, -along[..., 0])
     first, second, third = (space.zeros(wide).set(values) for values in (lower, inverse, border))
     return first, second, third
 
 
-def choose_smoother(name: str, level: LevelCoefficients, grid: Cartesian) -> str:
+def choose_smoother(name: str, level: LevelCoefficients | Couplings, grid: Cartesian) -> str:
     """Return the smoother of a level: whole rows if asked for or much the strongest coupled, and long enough.
 
     Raises
@@ -221,7 +219,7 @@ def choose_smoother(name: str, level: LevelCoefficients, grid: Cartesian) -> str
         raise UnknownNameError("smoother", name, (*SMOOTHERS, "auto"))
     if name not in ("auto", "lines"):
         return name
-    whole = not level.uniform and grid.ranks_per_axis[-1] == 1 and level.shape[-1] >= MIN_ROW
-    across = max(float(np.max(face, initial=0.0)) for face in level.faces[:-1])
-    dominant = float(np.max(level.faces[-1], initial=0.0)) > STRONG_ROWS * across
-    return "lines" if whole and (name == "lines" or dominant) else "chebyshev"
+    if not isinstance(level, Couplings) or grid.ranks_per_axis[-1] > 1 or level.shape[-1] < MIN_ROW:
+        return "chebyshev"
+    *across, along = level.strengths()
+    return "lines" if name == "lines" or along > STRONG_ROWS * max(across) else "chebyshev"

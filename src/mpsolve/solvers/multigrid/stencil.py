@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from mpsolve.backends.base import Input
 from mpsolve.field import Field
 from mpsolve.formats.base import Format
-from mpsolve.operators.diffusion import diagonal_of
 from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.space import Space
 from mpsolve.solvers.multigrid.coefficients import LevelCoefficients
+from mpsolve.solvers.multigrid.couplings import Couplings
+from mpsolve.solvers.multigrid.relaxation import FULL, RESIDUALS, STAR, UNIFORM
 
 
 def largest_diagonal(format: Format) -> float:
@@ -67,7 +68,7 @@ class Stencil:
         The level's division.
     space : Space
         Its vectors; halo 2.
-    coefficients : LevelCoefficients
+    coefficients : LevelCoefficients or Couplings
         FP64.
     factor : float
         The operator of the level is this times the one of the coefficients.
@@ -84,6 +85,8 @@ class Stencil:
         Vectors whose product is 1 on every second cell and -1 on the others.
     uniform : bool
         Whether the coefficients are vectors.
+    kind : str
+        Key of the point functions: `UNIFORM`, `STAR` (couplings through faces) or `FULL` (to all cells around).
     scalar : float
         The reaction (uniform), or the factor of the stored coefficients (varying).
     diagonal_scale : float
@@ -91,20 +94,32 @@ class Stencil:
     """
 
     def __init__(
-        self, grid: Cartesian, space: Space, coefficients: LevelCoefficients, factor: float, format: Format
+        self,
+        grid: Cartesian,
+        space: Space,
+        coefficients: LevelCoefficients | Couplings,
+        factor: float,
+        format: Format,
     ) -> None:
         self.grid, self.space, self.format, self.uniform = grid, space, format, coefficients.uniform
+        star = isinstance(coefficients, Couplings) and coefficients.star
+        self.kind = UNIFORM if coefficients.uniform else (STAR if star else FULL)
         self.operator: list[Input] = []
         self.inverse: list[Input] = []
         self.parity: list[NDArray] = []
         model = space.zeros(format)
-        if self.uniform:
+        if isinstance(coefficients, LevelCoefficients):
             self._uniform(model, coefficients, factor)
         else:
             self._varying(coefficients, factor)
         for axis, cells in enumerate(grid.global_shape):
             signs = 1.0 - 2.0 * (np.arange(cells) % 2)
             self.parity.append(local_vector(np.asarray(signs, np.float64), model, grid, axis))
+
+    @property
+    def residual(self) -> Callable:
+        """The point function of the residual."""
+        return RESIDUALS[len(self.grid.global_shape), self.kind]
 
     @property
     def residual_scalars(self) -> tuple[float, ...]:
@@ -126,20 +141,18 @@ class Stencil:
             weight = np.where(here > 0, (diagonal if number else 1.0) / np.where(here > 0, here, 1.0), 0.0)
             self.inverse.append(local_vector(weight, model, self.grid, number))
 
-    def _varying(self, level: LevelCoefficients, factor: float) -> None:
-        diagonal = diagonal_of(level.faces, level.reaction)
-        largest = float(np.max(diagonal))
+    def _varying(self, level: Couplings, factor: float) -> None:
+        bound = level.bound()
+        largest = float(np.max(bound))
         down = 2.0 ** math.frexp(largest / largest_diagonal(self.format))[1] if largest > 0 else 1.0
         self.scalar, self.diagonal_scale = factor * down, 1.0 / (factor * down)
-        reaction = np.broadcast_to(level.reaction, level.shape)
-        for values in (*level.faces, reaction):
+        for values in (*level.before.values(), level.reaction):
             self.operator.append(fill(self.space.zeros(self.format), values / down, self.grid))
-        with np.errstate(divide="ignore"):
-            inverse = np.where(diagonal > 0, down / diagonal, 0.0)
+        inverse = np.divide(down, bound, out=np.zeros_like(bound), where=bound > 0)
         self.inverse.append(fill(self.space.zeros(self.format), inverse, self.grid))
 
 
-def dense_matrix(level: LevelCoefficients, factor: float) -> NDArray[np.float64]:
+def dense_matrix(level: LevelCoefficients | Couplings, factor: float) -> NDArray[np.float64]:
     """Return the operator of a whole, small grid as a matrix (per volume if uniform)."""
     shape = level.shape
     count = math.prod(shape)
@@ -147,6 +160,12 @@ def dense_matrix(level: LevelCoefficients, factor: float) -> NDArray[np.float64]
     matrix = np.zeros((count, count))
     reaction = np.broadcast_to(level.reaction, shape)
     matrix[places.ravel(), places.ravel()] = reaction.ravel()
+    if isinstance(level, Couplings):
+        for step, values in level.around.items():
+            rows, columns = places.ravel(), np.roll(places, [-n for n in step], tuple(range(len(shape)))).ravel()
+            matrix[rows, rows] += values.ravel()
+            np.add.at(matrix, (rows, columns), -values.ravel())
+        return matrix * factor
     for axis, face in enumerate(level.faces):
         low, high = _sides(level, axis, face)
         for side, step in ((low, 1), (high, -1)):
@@ -159,12 +178,9 @@ def dense_matrix(level: LevelCoefficients, factor: float) -> NDArray[np.float64]
 
 def _sides(level: LevelCoefficients, axis: int, face: NDArray) -> Sequence[NDArray]:
     """Return the coefficient towards the lower and the upper neighbour of every cell."""
-    if level.uniform:
-        wide = [-1 if other == axis else 1 for other in range(len(level.shape))]
-        widths = level.axes[axis].widths
-        return [np.broadcast_to((part / widths).reshape(wide), level.shape) for part in (face[:-1], face[1:])]
-    cells = level.shape[axis]
-    return [np.take(face, range(start, start + cells), axis) for start in (0, 1)]
+    wide = [-1 if other == axis else 1 for other in range(len(level.shape))]
+    widths = level.axes[axis].widths
+    return [np.broadcast_to((part / widths).reshape(wide), level.shape) for part in (face[:-1], face[1:])]
 
 
 def _has_neighbour(shape: tuple[int, ...], axis: int, step: int, periodic: bool) -> NDArray[np.bool_]:
