@@ -19,7 +19,7 @@ class Shares:
     --------
     >>> shares = Shares()
     >>> shares.add(6.0, {})
-    >>> shares.add(6.0, {"inner": 0.3, "residual": 0.1})
+    >>> shares.add(6.0, {"inner": 0.375, "residual": 0.125})
     >>> shares.add(1.0, {})
     >>> shares.by_phase()
     {'inner': 9.0, 'residual': 3.0, 'other': 1.0}
