@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpsolve.errors import HDF5_DAMAGE, FileError
+from mpsolve.records.disk import reason
+from mpsolve.records.hdf5_draft import HDF5Draft
 
 #: Checkpoints of a run that are kept: the newest, and one before it in case that is damaged.
 KEPT = 2
@@ -108,14 +109,12 @@ class Draft:
     def __init__(
         self, directory: Path, step: int, arrays: Mapping[str, NDArray[Any]], numbers: Mapping[str, Any]
     ) -> None:
-        import h5py
-
         self.path = directory / f"checkpoint-{step:012d}.h5"
-        self._temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
-        self._file: Any = None
+        self._draft: HDF5Draft | None = None
         self._sums: dict[str, NDArray[np.uint32]] = {}
         with self._careful():
-            self._file = h5py.File(self._temporary, "x", libver=("earliest", "v110"))
+            self._draft = HDF5Draft(self.path, libver=("earliest", "v110"))
+            self._file = self._draft.file
             text = json.dumps(numbers, default=_plain_number)
             self._file.attrs.update({"version": VERSION, "step": step, "crc32": zlib.crc32(text.encode())})
             self._file.create_dataset("numbers", data=np.frombuffer(text.encode(), np.uint8))
@@ -145,10 +144,8 @@ class Draft:
         with self._careful():
             for name, sums in self._sums.items():
                 self._file.create_dataset(f"checksums/{name}", data=sums)
-            self._file.close()
-            with self._temporary.open("rb") as written:
-                os.fsync(written.fileno())
-            os.replace(self._temporary, self.path)
+            assert self._draft is not None
+            self._draft.finish()
             _flush_folder(self.path.parent)
         for old in _files(self.path.parent)[KEPT:]:
             old.unlink(missing_ok=True)
@@ -156,19 +153,20 @@ class Draft:
 
     def discard(self) -> None:
         """Leave nothing of it."""
-        with suppress(OSError, RuntimeError):
-            if self._file is not None:
-                self._file.close()
-        self._temporary.unlink(missing_ok=True)
+        if self._draft is not None:
+            self._draft.discard()
 
     @contextmanager
     def _careful(self) -> Iterator[None]:
         try:
             yield
+            if self._draft is not None:
+                self._draft.check()
         except (OSError, RuntimeError) as problem:
             self.discard()
-            reason = getattr(problem, "strerror", None) or str(problem).splitlines()[0]
-            raise FileError(f"cannot write {self.path}: {reason}; the checkpoints before it are kept") from None
+            raise FileError(
+                f"cannot write {self.path}: {reason(problem)}; the checkpoints before it are kept"
+            ) from None
 
 
 def newest(directory: Path, say: Callable[[str], None]) -> Checkpoint | None:
