@@ -69,7 +69,7 @@ def test_a_sweep_ends_in_a_comparison_of_all_precisions(cluster, folder):
         assert precision in table
 
 
-@pytest.mark.skipif("MPSOLVE_SOAK" not in os.environ, reason="Slurm waits two minutes before it requeues: make soak")
+@pytest.mark.skipif("MPSOLVE_SOAK" not in os.environ, reason="Slurm waits two minutes before it requeues: make nightly")
 def test_a_job_whose_time_is_up_saves_goes_back_into_the_queue_and_goes_on(cluster, folder):
     long = (*SMALL[:-1], "time.steps=250", "--backend", "reference")
     job = cluster.submit("-N", "2", "jobs/heat.sbatch", *long, folder=folder, MPSOLVE_ENVIRONMENT=sys.prefix)

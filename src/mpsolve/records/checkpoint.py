@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpsolve.errors import HDF5_DAMAGE, FileError
+from mpsolve.hdf5_reading import dataset_of, open_to_read
 from mpsolve.records.disk import reason
 from mpsolve.records.hdf5_draft import HDF5Draft
 
@@ -63,11 +64,9 @@ class Checkpoint:
         FileError
             If it can no longer be read.
         """
-        import h5py
-
         try:
-            with h5py.File(self.path, "r") as file:
-                dataset: Any = file[f"blocks/{name}"]
+            with open_to_read(self.path) as file:
+                dataset = dataset_of(file, f"blocks/{name}")
                 yield lambda row, column: dataset[row, column]
         except HDF5_DAMAGE as error:
             raise FileError(f"{self.path} cannot be read any more: {error}") from None
@@ -195,11 +194,9 @@ def load(path: Path) -> Checkpoint:
     FileError
         If it is missing, damaged, or not one of ours.
     """
-    import h5py
-
     try:
         size = path.stat().st_size
-        with h5py.File(path, "r") as file:
+        with open_to_read(path) as file:
             return _read(path, file, size)
     except FileError:
         raise
@@ -213,10 +210,8 @@ def numbers_of(path: Path) -> dict[str, Any]:
 
     Nothing else of the file is read.
     """
-    import h5py
-
     for one in [path] if path.is_file() else _files(path):
-        with suppress(FileError, *HDF5_DAMAGE), h5py.File(one, "r") as file:
+        with suppress(FileError, *HDF5_DAMAGE), open_to_read(one) as file:
             return _numbers(one, file, one.stat().st_size)
     return {}
 
@@ -224,7 +219,7 @@ def numbers_of(path: Path) -> dict[str, Any]:
 def _numbers(path: Path, file: Any, size: int) -> dict[str, Any]:
     if int(file.attrs.get("version", 0)) != VERSION:
         raise FileError(f"{path} is no checkpoint of this version of mpsolve")
-    numbers = file["numbers"]
+    numbers: Any = dataset_of(file, "numbers")
     if numbers.dtype != np.uint8 or numbers.ndim != 1 or numbers.size > min(LARGEST_TEXT, size):
         raise FileError(f"{path} is damaged: its numbers are no text")
     text = bytes(numbers[()])
@@ -235,30 +230,36 @@ def _numbers(path: Path, file: Any, size: int) -> dict[str, Any]:
 
 def _read(path: Path, file: Any, size: int) -> Checkpoint:
     numbers, arrays = _numbers(path, file, size), {}
-    for name, dataset in file["arrays"].items():
-        _check_size(path, dataset, name, size)
-        values, wanted = dataset[()], file[f"checksums/{name}"][()]
+    names, blocked = _members(file["arrays"]), _members(file["blocks"]) if "blocks" in file else []
+    if {*names, *blocked} != set(_members(file["checksums"]) if "checksums" in file else ()):
+        raise FileError(f"{path} is damaged: its arrays are not those that have checksums")
+    for name in names:
+        values, wanted = (_sized(path, file, f"{kind}/{name}", size)[()] for kind in ("arrays", "checksums"))
         if not np.array_equal(_checksums(values), wanted):
             raise FileError(f"{path} is damaged: a checksum of array {name!r} differs")
         arrays[name] = values
-    matrices = {name: _checked_blocks(path, file, name, size) for name in file.get("blocks", ())}
+    matrices = {name: _checked_blocks(path, file, name, size) for name in blocked}
     return Checkpoint(path, int(file.attrs["step"]), arrays, numbers, matrices)
 
 
-def _check_size(path: Path, dataset: Any, name: str, size: int) -> None:
-    """Refuse an array that is larger than the file: what a file claims to hold must be in it, lest it take memory."""
-    import h5py
+def _members(group: Any) -> list[str]:
+    """Return the names in a group."""
+    if not hasattr(group, "keys"):
+        raise KeyError(f"{group.name!r} is no group")
+    return list(group.keys())
 
-    if not isinstance(dataset, h5py.Dataset):
-        raise FileError(f"{path} is damaged: array {name!r} is none")
+
+def _sized(path: Path, file: Any, name: str, size: int) -> Any:
+    """Return an array that is not larger than the file: what a file claims to hold must be in it."""
+    dataset = dataset_of(file, name)
     if dataset.chunks is not None or dataset.size * dataset.dtype.itemsize > min(size, LARGEST_BYTES):
         raise FileError(f"{path} is damaged: array {name!r} is larger than the file")
+    return dataset
 
 
 def _checked_blocks(path: Path, file: Any, name: str, size: int) -> tuple[tuple[int, int], int, np.dtype[Any]]:
     """Check every block of a matrix, one by one; return how many there are, their side and type."""
-    dataset, wanted = file[f"blocks/{name}"], file[f"checksums/{name}"][()]
-    _check_size(path, dataset, name, size)
+    dataset, wanted = _sized(path, file, f"blocks/{name}", size), _sized(path, file, f"checksums/{name}", size)[()]
     if dataset.ndim != 4 or dataset.shape[2] != dataset.shape[3] or wanted.shape != dataset.shape[:2]:
         raise FileError(f"{path} is damaged: {name!r} is no matrix of blocks")
     for row, column in np.ndindex(wanted.shape):

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 
 from mpsolve.errors import HDF5_DAMAGE, FileError, ShapeError, UnknownNameError
+from mpsolve.hdf5_reading import open_to_read
 from mpsolve.records.disk import reason
 from mpsolve.records.hdf5_draft import HDF5Draft
 from mpsolve.records.plain import plain
@@ -167,7 +168,7 @@ def _read(path: Path, action: Any) -> Any:
     if not path.is_file():
         raise FileError(f"cannot read {path}: there is no such file")
     try:
-        with h5py.File(path, "r") as file:
+        with open_to_read(path) as file:
             return action(file)
     except HDF5_DAMAGE as problem:
         raise FileError(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mpsolve.errors import HDF5_DAMAGE, FileError
+from mpsolve.hdf5_reading import open_to_read
 from mpsolve.models.shallow_water.geometry import Array, Geometry
 
 #: What a variable may be called: CF standard names, then plain names.
@@ -48,10 +49,9 @@ def read_state(path: Path, geometry: Geometry) -> tuple[Array, Array, Array]:
 def _read(path: Path, geometry: Geometry, wanted: Sequence[tuple[Sequence[str], str]]) -> list[Array]:
     if not path.is_file():
         raise FileError(f"{path}: {'not a file' if path.exists() else 'no such file'}; give an HDF5 or NetCDF-4 file")
-    import h5py
 
     try:
-        with h5py.File(path, "r") as file:
+        with open_to_read(path) as file:
             flip, turn = _orientation(path, file, geometry)
             found = [_variable(path, file, names, unit, geometry) for names, unit in wanted]
     except FileError:
