@@ -15,7 +15,7 @@ def test_random_cases_are_struck_and_none_is_broken():
     words = [sys.executable, str(SOAK / "soak.py"), "--cases", "3", "--seed", "3"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"^3 cases: .*\nbroken: 0\n$", done.stdout), done.stdout
+    assert re.search(r"^3 cases: .*\nbroken: 0\n$", done.stdout, re.MULTILINE), done.stdout
 
 
 def test_an_answer_with_other_bits_is_told(monkeypatch, tmp_path):

@@ -145,7 +145,7 @@ def flipped(run: Run) -> None:
     if not run.case.repairs or run.status:
         return
     rate = 10 ** run.rng.uniform(-5, -2.5)
-    status = run.run(run.case.ranks, "flipped", "--set", f"run.inject=bitflip:{rate:.2e}")
+    status = run.run(run.case.ranks, "flipped", "--inject", f"bitflip:{rate:.2e}")
     if status == 0:
         run.compare("flipped", run.case.tolerance)
 

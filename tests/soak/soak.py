@@ -49,11 +49,12 @@ def main() -> int:
     given = parser.parse_args()
     end, seed, done, broken = time.monotonic() + 60 * given.minutes, given.seed, Counter(), []
     while time.monotonic() < end and seed < given.seed + given.cases:
-        rng, folder = random.Random(seed), Path(tempfile.mkdtemp(prefix="soak-"))
+        rng, folder, begin = random.Random(seed), Path(tempfile.mkdtemp(prefix="soak-")), time.monotonic()
         case = draw(rng)
         try:
             strike(case, folder, rng, done)
             shutil.rmtree(folder)
+            print(f"seed {seed}: {case.words[0]} on {case.ranks} ranks, {time.monotonic() - begin:.1f} s", flush=True)
         except Exception as problem:
             text = str(problem) if isinstance(problem, Broken) else traceback.format_exc()
             broken.append(seed)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mpsolve import lookup
 from mpsolve.backends.base import Backend
-from mpsolve.driver.options import IMPLICIT, HeatAppOptions
+from mpsolve.driver.options import IMPLICIT, NOTHING_REPAIRS, HeatAppOptions
 from mpsolve.errors import BackendUnavailable, ConfigError
 from mpsolve.ledger import Ledger
 from mpsolve.models.base import DiffusiveModel
@@ -102,7 +102,7 @@ def refinement_options(options: HeatAppOptions, rank: int = 0) -> RefinementOpti
         If bits are to be flipped where nothing refines.
     """
     if options.run.inject and not options.implicit:
-        raise ConfigError("run.inject: explicit steps refine nothing, so that nothing would repair a flipped bit")
+        raise ConfigError(f"run.inject = {options.run.inject!r}: {NOTHING_REPAIRS}")
     solver, precision = options.solver, options.precision
     return RefinementOptions(
         inner=solver.inner,
