@@ -9,6 +9,7 @@
 
 PYTHON ?= python3
 RANKS ?= 8
+WORKERS ?= 2
 MINUTES ?= 5
 SEED ?= 0
 KILLS ?= 50
@@ -86,8 +87,9 @@ structure:
 doctest:
 	$(PYTEST) --doctest-modules --doctest-glob=README.md src README.md
 
+# Files are shared by processes; a file stays in one, with what its tests share.
 unit:
-	$(PYTEST) tests --ignore=tests/structure --ignore=tests/apps
+	$(PYTEST) --numprocesses $(WORKERS) --dist loadfile tests --ignore=tests/structure --ignore=tests/apps
 
 # Rank 0 reports; tests/conftest.py silences the others, and ends all ranks with the report of the one that fails.
 ranks:
