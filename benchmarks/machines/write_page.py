@@ -15,6 +15,7 @@ from mpsolve.projection.work import Work, read_work
 from mpsolve.records.run import read_run
 
 FOLDER = Path(__file__).resolve().parent
+RUNS_FOLDER = FOLDER / "records"
 DOCS = FOLDER.parents[1] / "docs"
 BEGIN, END = "<!-- check: begin -->", "<!-- check: end -->"
 # The run in low precision that stands for an app in the tables; the others are shown beside it.
@@ -40,9 +41,9 @@ RUNS = """
 {rows}
 
 Both formats of heat and mxp end at the accuracy that FP64 asks for: what differs is time and energy. {solver} takes
-{more:.1f} times as many iterations in BF16 here, which takes back a part of what a quarter of the bytes saves. The climate
-core adds increments in FP16 to a state in FP64 (fp16) or FP32 (fp16-fp32); its error is that of the grid (truncation),
-and rounding adds the part that the table has. It takes as many steps in every format.
+{more:.1f} times as many iterations in BF16 here, which takes back a part of what a quarter of the bytes saves. The
+climate core adds increments in FP16 to a state in FP64 (fp16) or FP32 (fp16-fp32); its error is that of the grid
+(truncation), and rounding adds the part that the table has. It takes as many steps in every format.
 """
 NOTES = {
     "heat": "Where the accelerator has no FP64, the fp64 run is one of the host processors alone.",
@@ -55,7 +56,7 @@ NOTES = {
 
 def main() -> None:
     """Write both pages."""
-    works = {path.parent.name: read_work(path.parent) for path in sorted((FOLDER / "records").glob("*/run.json"))}
+    works = read_works(RUNS_FOLDER)
     machines = [catalogue.load_machine(name) for name in catalogue.machine_names()]
     apps = sorted({name.rpartition("_")[0] for name in works}, key=lambda name: (name != "mxp", name))
     parts = [INTRODUCTION, runs_section(works), claims_section(machines, works)]
@@ -68,19 +69,24 @@ def main() -> None:
     page.write_text(f"{before}{BEGIN}\n\n```\n{check_text.render()}\n```\n\n{END}{after}", encoding="utf-8")
 
 
+def read_works(folder: Path) -> dict[str, Work]:
+    """Return the stored runs by their folders' names."""
+    return {path.parent.name: read_work(path.parent) for path in sorted(folder.glob("*/run.json"))}
+
+
 def runs_section(works: dict[str, Work]) -> str:
     """Return what was run."""
     texts = {"heat": "implicit heat, {n:,} cells", "mxp": "dense LU, n = {n:,}", "climate": "{n:,} unknowns, {steps}"}
     rows = []
     for name, work in works.items():
-        results = read_run(FOLDER / "records" / name)["results"]
+        results = read_run(RUNS_FOLDER / name)["results"]
         steps = f"{results.get('steps')} steps"
         what = texts[work.app].format(n=work.unknowns, steps=steps)
         count = "-" if work.dense else f"{work.exchanges:,}"
         moved = sum(phase.bytes for phase in work.phases) / 1e9
         bytes_moved = "-" if work.dense else f"{moved:,.1f}"
         rows.append(f"| {name} | {what} | {work.time_s:.2f} | {count} | {bytes_moved} | {accuracy(work)} |")
-    iterations = {name: read_run(FOLDER / "records" / name)["results"] for name in ("heat_fp64", "heat_bf16")}
+    iterations = {name: read_run(RUNS_FOLDER / name)["results"] for name in ("heat_fp64", "heat_bf16")}
     more = iterations["heat_bf16"]["iterations"] / iterations["heat_fp64"]["iterations"]
     solver = str(iterations["heat_bf16"].get("inner_solver")).capitalize()
     return RUNS.format(rows="\n".join(rows), ranks=works["heat_bf16"].ranks, more=more, solver=solver)
@@ -186,13 +192,19 @@ CLAIMS = """
 """
 
 
-def _peak(machine: Machine, *formats: str) -> str:
+def peak_energy(machine: Machine, *formats: str) -> float | None:
+    """Return picojoules a flop at the dense peak of the first format that the machine has; None without any."""
     for name in formats:
         figure = machine.accelerator.peak.get(name)
         if figure is not None and figure.value:
             count = machine.power["accelerators"].number
-            return f"{machine.power['model'].number * 1e6 / (count * figure.value * 1e12) * 1e12:.2f}"
-    return "none"
+            return machine.power["model"].number * 1e6 / (count * figure.value)
+    return None
+
+
+def _peak(machine: Machine, *formats: str) -> str:
+    found = peak_energy(machine, *formats)
+    return "none" if found is None else f"{found:.2f}"
 
 
 def _hpl(machine: Machine) -> str:

@@ -1,5 +1,6 @@
 """A run on another machine: terms, energy, limits, and what stands in for FP64."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -53,6 +54,15 @@ def test_the_climate_core_fills_every_machine(name, climate_work):
     factor = large.unknowns / climate_work.unknowns
     assert large.strips.rows * large.strips.columns == pytest.approx(240 * 480 * factor, rel=1e-4)
     assert project(large, machine, machine.nodes).time_s > 0
+
+
+def test_transforms_of_longer_rows_take_more_operations(climate_work, jupiter):
+    large = grown(climate_work, jupiter, 8, "memory")
+    factor = large.unknowns / climate_work.unknowns
+    (before, after) = (next(one for one in work.phases if one.name == "filter") for work in (climate_work, large))
+    logarithms = math.log2(large.strips.columns) / math.log2(480)
+    assert after.flops == pytest.approx(factor * logarithms * before.flops, rel=1e-6)
+    assert after.bytes == pytest.approx(factor * before.bytes, rel=1e-6)
 
 
 def test_rows_that_stay_whole_limit_the_nodes(climate_work, jupiter):

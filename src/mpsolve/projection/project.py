@@ -12,7 +12,7 @@ from mpsolve.projection.grid_work import check_rows, grid_phases
 from mpsolve.projection.lu_work import dense_phases, fits, largest
 from mpsolve.projection.machine import Machine
 from mpsolve.projection.terms import Terms
-from mpsolve.projection.work import Work
+from mpsolve.projection.work import FILTER, Work
 
 # Power of a node whose devices wait for messages, as a part of its power at work: an assumption. Accelerators idle at a
 # sixth to a quarter of their design power, and processors, memory, fans and network go on.
@@ -128,7 +128,8 @@ def check_nodes(machine: Machine, nodes: int) -> None:
 def grown(work: Work, machine: Machine, nodes: int, size: str) -> Work:
     """Return the run with its own size, or with the size that fills the memory of some nodes.
 
-    Work on a grid grows with its unknowns while iterations stay as many; a matrix of order n takes n cubed flops.
+    Work on a grid grows with its unknowns while iterations and steps stay as many, and that of a filter with the
+    logarithm of its rows besides; a matrix of order n takes n cubed flops.
 
     Parameters
     ----------
@@ -140,14 +141,22 @@ def grown(work: Work, machine: Machine, nodes: int, size: str) -> Work:
     if size == "run":
         return work
     unknowns = largest(work, machine, nodes)
-    factor = unknowns / work.unknowns
-    phases = tuple(
-        replace(phase, flops=int(phase.flops * factor), bytes=int(phase.bytes * factor)) for phase in work.phases
-    )
+    factor, strips = unknowns / work.unknowns, work.strips
     levels = work.levels if work.levels == 1 else max(1, work.levels + round(math.log2(factor) / work.dimensions))
-    strips, sides = work.strips, math.sqrt(factor)
+    longer = 1.0
     if strips:
+        sides = math.sqrt(factor)
         strips = replace(strips, rows=int(strips.rows * sides), columns=int(strips.columns * sides))
+        # A transform of n numbers takes n log n operations.
+        longer = max(1.0, math.log2(strips.columns) / math.log2(max(work.strips.columns, 2)) if work.strips else 1.0)
+    phases = tuple(
+        replace(
+            phase,
+            flops=int(phase.flops * factor * (longer if phase.name == FILTER else 1.0)),
+            bytes=int(phase.bytes * factor),
+        )
+        for phase in work.phases
+    )
     return replace(work, unknowns=unknowns, phases=phases, levels=levels, strips=strips)
 
 
