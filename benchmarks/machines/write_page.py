@@ -1,53 +1,65 @@
 """Write docs/machines.md and the check in docs/projection.md: ``python benchmarks/machines/write_page.py``.
 
 The runs are the folders of ``records`` beside this file, named ``APP_FORMAT``, each with the ``run.json`` that an app
-left. A run of another app (``climate_fp64``, ``climate_bf16``) is taken along as soon as it is there.
+left (`measure.py`).
 """
 
-from dataclasses import replace
 from pathlib import Path
 
 from mpsolve.errors import ConfigError
 from mpsolve.projection import catalogue, check_text
 from mpsolve.projection.machine import Machine
 from mpsolve.projection.machine_text import mark
-from mpsolve.projection.project import Projection, grown, project
+from mpsolve.projection.project import Projection, grown_alike, project
 from mpsolve.projection.work import Work, read_work
+from mpsolve.records.run import read_run
 
 FOLDER = Path(__file__).resolve().parent
+RUNS_FOLDER = FOLDER / "records"
 DOCS = FOLDER.parents[1] / "docs"
 BEGIN, END = "<!-- check: begin -->", "<!-- check: end -->"
-LOW = "bf16"
+# The run in low precision that stands for an app in the tables; the others are shown beside it.
+LOW = {"mxp": "bf16", "heat": "bf16", "climate": "fp16-fp32"}
+TITLES = {"mxp": "Dense LU (mxp)", "heat": "Implicit heat", "climate": "The climate core"}
 
 INTRODUCTION = """# Fourteen machines
 
-Written by `python benchmarks/machines/write_page.py` from the stored runs in `benchmarks/machines/records`; nothing
-here was measured on these machines. What the model is, and how far it was off on published results, is in
-[projection.md](projection.md). A range is the time divided and multiplied by that spread. Figures and their sources:
-`mpsolve machines NAME`. Marks: ^d derived, ^r from memory (verify before quoting). CoreWeave is one mean site of 32.
+Written by `python benchmarks/machines/write_page.py` from the stored runs in `benchmarks/machines/records`, which
+`python benchmarks/machines/measure.py` measured on a 2-core host; nothing here was measured on these machines. What the
+model is, and how far it was off on published results, is in [projection.md](projection.md). A range is the time divided
+and multiplied by that spread. Figures and their sources: `mpsolve machines NAME`. Marks: ^d derived, ^r from memory
+(verify before quoting). CoreWeave is one mean site of 32. One run alone, on any machine:
+
+    mpsolve project benchmarks/machines/records/climate_fp64 --machine jupiter --nodes 1..all --size memory
 """
-NO_CLIMATE = "There is no run of a climate model in `records` yet, and so no projection of one.\n"
 
 RUNS = """
 ## The runs
 
-| run | what | measured on {ranks} rank(s) of a 2-core host, s | applications of the operator | FP64 backward error |
-|---|---|---|---|---|
+| run | what | measured on {ranks} rank(s) of a 2-core host, s | exchanges of ghost cells | GB moved | accuracy |
+|---|---|---|---|---|---|
 {rows}
 
-Both formats end at the accuracy that FP64 asks for: what differs is time and energy. The conjugate gradients of the
-heat runs apply the operator {more:.1f} times as often in BF16, which takes back a part of what a quarter of the bytes
-saves.
+Both formats of heat and mxp end at the accuracy that FP64 asks for: what differs is time and energy. {solver} takes
+{more:.1f} times as many iterations in BF16 here, which takes back a part of what a quarter of the bytes saves. The
+climate core adds increments in FP16 to a state in FP64 (fp16) or FP32 (fp16-fp32); its error is that of the grid
+(truncation), and rounding adds the part that the table has. It takes as many steps in every format.
 """
+NOTES = {
+    "heat": "Where the accelerator has no FP64, the fp64 run is one of the host processors alone.",
+    "climate": "The steps are those of the run, on a finer grid each: times are for so many steps, not for a day. With "
+    "a state in FP64 the stages compute in FP64, so that fp16 saves bytes alone, and on machines without FP64 runs on "
+    "their hosts. The polar filter is FP64 in each, is counted on the device, and waits for those at the poles, which "
+    "hold all of it; today mpsolve computes it on the processors beside a GPU.",
+}
 
 
 def main() -> None:
     """Write both pages."""
-    works = {path.parent.name: read_work(path.parent) for path in sorted((FOLDER / "records").glob("*/run.json"))}
+    works = read_works(RUNS_FOLDER)
     machines = [catalogue.load_machine(name) for name in catalogue.machine_names()]
     apps = sorted({name.rpartition("_")[0] for name in works}, key=lambda name: (name != "mxp", name))
-    introduction = INTRODUCTION + ("" if "climate" in apps else NO_CLIMATE)
-    parts = [introduction, runs_section(works), claims_section(machines, works)]
+    parts = [INTRODUCTION, runs_section(works), claims_section(machines, works)]
     parts += [app_section(app, works, machines) for app in apps]
     parts += ["\n## Machine by machine\n", *(machine_section(machine, works, apps) for machine in machines)]
     (DOCS / "machines.md").write_text("\n".join(parts).rstrip() + "\n", encoding="utf-8")
@@ -57,17 +69,35 @@ def main() -> None:
     page.write_text(f"{before}{BEGIN}\n\n```\n{check_text.render()}\n```\n\n{END}{after}", encoding="utf-8")
 
 
+def read_works(folder: Path) -> dict[str, Work]:
+    """Return the stored runs by their folders' names."""
+    return {path.parent.name: read_work(path.parent) for path in sorted(folder.glob("*/run.json"))}
+
+
 def runs_section(works: dict[str, Work]) -> str:
     """Return what was run."""
-    texts = {"heat": "implicit heat, {n:,} cells", "mxp": "dense LU, n = {n:,}"}
+    texts = {"heat": "implicit heat, {n:,} cells", "mxp": "dense LU, n = {n:,}", "climate": "{n:,} unknowns, {steps}"}
     rows = []
     for name, work in works.items():
-        what = texts.get(work.app, work.app + ", {n:,} unknowns").format(n=work.unknowns)
+        results = read_run(RUNS_FOLDER / name)["results"]
+        steps = f"{results.get('steps')} steps"
+        what = texts[work.app].format(n=work.unknowns, steps=steps)
         count = "-" if work.dense else f"{work.exchanges:,}"
-        error = work.accuracy.get("backward_error")
-        rows.append(f"| {name} | {what}, {work.format} | {work.time_s:.2f} | {count} | {error:.1e} |")
-    more = works["heat_bf16"].exchanges / works["heat_fp64"].exchanges
-    return RUNS.format(rows="\n".join(rows), ranks=works["heat_bf16"].ranks, more=more)
+        moved = sum(phase.bytes for phase in work.phases) / 1e9
+        bytes_moved = "-" if work.dense else f"{moved:,.1f}"
+        rows.append(f"| {name} | {what} | {work.time_s:.2f} | {count} | {bytes_moved} | {accuracy(work)} |")
+    iterations = {name: read_run(RUNS_FOLDER / name)["results"] for name in ("heat_fp64", "heat_bf16")}
+    more = iterations["heat_bf16"]["iterations"] / iterations["heat_fp64"]["iterations"]
+    solver = str(iterations["heat_bf16"].get("inner_solver")).capitalize()
+    return RUNS.format(rows="\n".join(rows), ranks=works["heat_bf16"].ranks, more=more, solver=solver)
+
+
+def accuracy(work: Work) -> str:
+    """Return what a run reached."""
+    if "backward_error" in work.accuracy:
+        return f"backward error {work.accuracy['backward_error']:.1e}"
+    truncation, rounding = work.accuracy["truncation_error"], work.accuracy.get("rounding_error")
+    return f"truncation {truncation:.1e}" + ("" if rounding is None else f", rounding {rounding:.1e}")
 
 
 def attempt(work: Work, machine: Machine, nodes: int) -> Projection | str:
@@ -78,38 +108,44 @@ def attempt(work: Work, machine: Machine, nodes: int) -> Projection | str:
         return str(problem).split(";")[0]
 
 
-def pair(app: str, works: dict[str, Work], machine: Machine, nodes: int) -> tuple:
-    """Return the problem that fills the nodes in FP64, projected in FP64 and in the low format."""
-    full, low = works[f"{app}_fp64"], works[f"{app}_{LOW}"]
-    grown_full, grown_low = grown(full, machine, nodes, "memory"), grown(low, machine, nodes, "memory")
-    if full.dense:
-        # Both solve the same matrix, which is the one that FP64 factors have room for.
-        grown_low = replace(grown_low, unknowns=grown_full.unknowns)
-    return attempt(grown_full, machine, nodes), attempt(grown_low, machine, nodes)
+def formats_of(app: str, works: dict[str, Work]) -> list[str]:
+    """Return the formats in which an app was run: FP64, others, and that which stands for low precision."""
+    found = [name.removeprefix(f"{app}_") for name in works if name.startswith(f"{app}_")]
+    return ["fp64", *sorted(set(found) - {"fp64", LOW[app]}), LOW[app]]
+
+
+def projected(app: str, works: dict[str, Work], machine: Machine, nodes: int) -> dict[str, Projection | str]:
+    """Return the problem that fills the nodes in FP64, projected in each format."""
+    formats = formats_of(app, works)
+    grown = grown_alike([works[f"{app}_{name}"] for name in formats], machine, nodes)
+    return {name: attempt(work, machine, nodes) for name, work in zip(formats, grown, strict=True)}
 
 
 def app_section(app: str, works: dict[str, Work], machines: list[Machine]) -> str:
     """Return the table of one app on every whole machine."""
-    title = {"mxp": "Dense LU (mxp)", "heat": "Implicit heat"}.get(app, app.capitalize())
-    head = "| machine | nodes | unknowns | fp64, s | bf16, s | from - to | gain in time | gain in energy | waits |"
-    lines = [f"\n## {title}: the whole machine, its memory full in FP64\n", head, "|" + "---|" * 9]
+    formats = formats_of(app, works)
+    times = " | ".join(f"{name}, s" for name in formats)
+    head = f"| machine | nodes | unknowns | {times} | from - to | gain in time | gain in energy | waits |"
+    lines = [
+        f"\n## {TITLES[app]}: the whole machine, its memory full in FP64\n",
+        head,
+        "|" + "---|" * (7 + len(formats)),
+    ]
     for machine in machines:
         nodes = machine.nodes
-        full, low = pair(app, works, machine, nodes)
-        if isinstance(low, str):
-            lines.append(f"| {machine.key} | {nodes:,} | - | - | {low} | - | - | - | - |")
-            continue
+        found = projected(app, works, machine, nodes)
+        full, low = found["fp64"], found[LOW[app]]
+        cells = ["no FP64 products" if isinstance(one, str) else f"{one.time_s:.3g}" for one in found.values()]
         gains = ["-", "-"]
-        time = "no FP64 products" if isinstance(full, str) else f"{full.time_s:.3g}"
         if isinstance(full, Projection):
             gains = [f"{full.time_s / low.time_s:.1f}", f"{full.energy_j / low.energy_j:.1f}"]
         waits = f"{low.terms.waiting_s / low.time_s:.0%}"
         lines.append(
-            f"| {machine.key} | {nodes:,} | {low.unknowns:.3g} | {time} | {low.time_s:.3g} | "
+            f"| {machine.key} | {nodes:,} | {low.unknowns:.3g} | {' | '.join(cells)} | "
             f"{low.low_s:.3g} - {low.high_s:.3g} | {gains[0]} | {gains[1]} | {waits} |"
         )
-    if app == "heat":
-        lines.append("\nWhere the accelerator has no FP64, the fp64 run is one of the host processors alone.")
+    if app in NOTES:
+        lines.append(f"\n{NOTES[app]}")
     return "\n".join(lines)
 
 
@@ -128,7 +164,7 @@ def claims_section(machines: list[Machine], works: dict[str, Work]) -> str:
         "|" + "---|" * 8,
     ]
     for machine in machines:
-        full, low = pair("mxp", works, machine, machine.nodes)
+        full, low = projected("mxp", works, machine, machine.nodes).values()
         cells = [machine.key, machine.document["energy_per_exaflop"]]
         cells += [
             _peak(machine, "fp64_matrix", "fp64"),
@@ -156,13 +192,19 @@ CLAIMS = """
 """
 
 
-def _peak(machine: Machine, *formats: str) -> str:
+def peak_energy(machine: Machine, *formats: str) -> float | None:
+    """Return picojoules a flop at the dense peak of the first format that the machine has; None without any."""
     for name in formats:
         figure = machine.accelerator.peak.get(name)
         if figure is not None and figure.value:
             count = machine.power["accelerators"].number
-            return f"{machine.power['model'].number * 1e6 / (count * figure.value * 1e12) * 1e12:.2f}"
-    return "none"
+            return machine.power["model"].number * 1e6 / (count * figure.value)
+    return None
+
+
+def _peak(machine: Machine, *formats: str) -> str:
+    found = peak_energy(machine, *formats)
+    return "none" if found is None else f"{found:.2f}"
 
 
 def _hpl(machine: Machine) -> str:
@@ -198,7 +240,8 @@ def machine_section(machine: Machine, works: dict[str, Work], apps: list[str]) -
     notes: list[str] = []
     for app in apps:
         for nodes in dict.fromkeys((1, machine.nodes)):
-            for name, one in zip((f"{app} fp64", f"{app} {LOW}"), pair(app, works, machine, nodes), strict=True):
+            for format, one in projected(app, works, machine, nodes).items():
+                name = f"{app} {format}"
                 if isinstance(one, str):
                     lines.append(f"| {name} | {nodes:,} | {one} |" + " |" * 7)
                     continue

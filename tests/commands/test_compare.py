@@ -47,6 +47,14 @@ def test_a_damaged_run_is_named_and_the_rest_compared(sweep, mpsolve, tmp_path):
     assert result.returncode == 2
 
 
+def test_a_run_whose_steps_are_torn_is_named_and_compared(sweep, mpsolve, tmp_path):
+    with (tmp_path / "runs/bf16_run/steps.jsonl").open("a") as file:
+        file.write('{"kind": "st')
+    result = mpsolve("compare", "fp64_run", "bf16_run", "--format", "csv")
+    assert result.returncode == 0 and len(result.stdout.splitlines()) == 3
+    assert result.stderr == "mpsolve: note: bf16_run: the last line of steps.jsonl is torn, and left out\n"
+
+
 def test_nothing_but_damaged_runs_is_one_line(sweep, mpsolve, tmp_path):
     (tmp_path / "runs/fp32_run/run.json").write_text("")
     result = mpsolve("compare", "fp32_run")

@@ -7,6 +7,7 @@ import pytest
 
 from mpsolve.compare import plot
 from mpsolve.compare.align import load
+from mpsolve.compare.repeats import grouped
 from mpsolve.errors import BackendUnavailable, FileError
 from mpsolve.records.fields import write_fields
 from mpsolve.records.steps import StepLog
@@ -39,6 +40,18 @@ def test_a_run_with_everything_gets_three_pictures(make_run, tmp_path):
     assert [path.name for path in written] == ["accuracy_against_time.png", "residual.png", "field_bf16.png"]
     assert all(path.read_bytes().startswith(PNG) for path in written)
     assert problems == []
+
+
+def test_fields_of_one_precision_are_pictures_of_their_own(make_run, tmp_path):
+    pytest.importorskip("matplotlib")
+    directories = [make_run("a", inner="bf16"), make_run("b", inner="bf16"), make_run("c")]
+    for directory in directories:
+        write_fields(directory / "fields.h5", {"u": (np.eye(4), "K", {})}, {})
+    repeats = grouped([load(directory) for directory in directories])
+    repeats += [load(directories[1])]
+    written, _ = plot.draw(repeats, tmp_path / "pictures")
+    fields = [path.name for path in written if path.name.startswith("field_")]
+    assert fields == ["field_bf16_1.png", "field_fp64_2.png", "field_bf16_3.png"]
 
 
 def test_a_run_with_nothing_to_show_says_why(make_run, tmp_path):

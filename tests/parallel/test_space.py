@@ -77,7 +77,7 @@ def test_work_is_counted_for_this_rank(comm, make_space):
     x, y = filled(grid, space, "fp64", 1), filled(grid, space, "bf16", 2)
     space.bind(scale_add, [x], [x, y], dots=((0, 0),), phase="test", flops=2)(1.0)
     cells = grid.shape[0] * grid.shape[1]
-    work = space.ledger.to_dict()["test"]["bf16"]
+    work = space.ledger.to_dict()["test"]["fp64"]
     # Once x read and written, y read; two operations of the point, two of the inner product.
     assert (work["flops"], work["bytes"], work["reductions"]) == (4 * cells, (8 + 8 + 2) * cells, 1)
 
@@ -91,3 +91,14 @@ def test_largest_sees_a_nan_on_any_rank(comm, make_space):
     grid, space = make_space(comm, SHAPE)
     block = np.where(np.arange(SHAPE[0])[:, None] == SHAPE[0] - 1, math.nan, values(1))[grid.slices]
     assert math.isnan(space.largest(space.zeros(get_format("fp16")).set(block)))
+
+
+@pytest.mark.parametrize(
+    ("formats", "counted"),
+    [(("bf16", "bf16"), "bf16"), (("fp64", "bf16"), "fp64"), (("fp32", "fp16"), "fp16"), (("fp32", "fp64"), "fp64")],
+)
+def test_a_kernel_that_touches_fp64_counts_as_fp64(comm, make_space, formats, counted):
+    _, space = make_space(comm, SHAPE)
+    first, second = (space.zeros(get_format(name)) for name in formats)
+    space.bind(scale_add, [first], [first, second], phase="test", flops=2)(1.0)
+    assert set(space.ledger.to_dict()["test"]) == {counted}

@@ -30,6 +30,16 @@ DENSE = {
     "results": {"unknowns": 4096, "time_s": 0.4, "iterations": 2, "refinements": 2, "backward_error": 2.5e-13,
                 "pivoting": "none"},
 }  # fmt: skip
+CLIMATE_LEDGER = {
+    "stage": {"fp16": {"flops": 6_000_000_000, "bytes": 2_000_000_000}},
+    "filter": {"fp64": {"flops": 300_000_000, "bytes": 30_000_000}},
+}
+CLIMATE = {
+    "app": "climate",
+    "config": {"climate": {"shape": [240, 480], "filter_rad": 1.0471975511965976}, "time": {"stepper": "ssprk3"}},
+    "results": {"unknowns": 3 * 240 * 480, "time_s": 1.5, "steps": 100, "mass_drift": 0.0},
+}
+LEDGERS = {"grid": (GRID, GRID_LEDGER), "dense": (DENSE, DENSE_LEDGER), "climate": (CLIMATE, CLIMATE_LEDGER)}
 COUNTS = dict.fromkeys(("flops", "bytes", "messages", "message_bytes", "reductions"), 0)
 
 
@@ -38,7 +48,7 @@ def write_run(tmp_path):
     """Return a function that writes a run directory; keywords replace parts of the record."""
 
     def write(name, kind, format="bf16", **changes):
-        base, ledger = (DENSE, DENSE_LEDGER) if kind == "dense" else (GRID, GRID_LEDGER)
+        base, ledger = LEDGERS[kind]
         ranks = [{"rank": rank, "host": "here", "devices": []} for rank in range(4)]
         counted = {phase: {one: COUNTS | work for one, work in formats.items()} for phase, formats in ledger.items()}
         record = {"schema_version": 1, "status": "ok", "argv": [], "energy": [], "reasons": {}}
@@ -60,6 +70,11 @@ def grid_work(write_run):
 @pytest.fixture
 def dense_work(write_run):
     return read_work(write_run("dense", "dense"))
+
+
+@pytest.fixture
+def climate_work(write_run):
+    return read_work(write_run("climate", "climate", "fp16"))
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,15 @@
 
 import pytest
 
-from mpsolve.projection.communication import LARGE_MESSAGES, Network, halo, multigrid_halos, network_of, reduction
+from mpsolve.projection.communication import (
+    LARGE_MESSAGES,
+    Network,
+    halo,
+    multigrid_halos,
+    network_of,
+    reduction,
+    strip_halo,
+)
 
 # 4 devices in each of 16 nodes; 1 us, 100 GB/s a node, 150 GB/s a link; launches cost nothing.
 WIRES = Network(1e-6, 100e9, 150e9, 4, 16, launch_s=0.0)
@@ -27,6 +35,21 @@ def test_ghost_cells_are_the_surface_of_a_block():
     time = halo(1e6, 3, 2, WIRES)
     assert time.bandwidth_s == pytest.approx(6e4 * 2 * 4 ** (-1 / 3) / WIRES.bytes_per_s(), rel=1e-12)
     assert time.latency_s == 1e-6
+
+
+def test_fields_are_exchanged_together():
+    one, three = halo(1e6, 2, 8, WIRES), halo(3e6, 2, 8, WIRES, fields=3)
+    assert three.bandwidth_s == pytest.approx(3 * one.bandwidth_s, rel=1e-12)
+    assert three.latency_s == one.latency_s
+
+
+def test_whole_rows_go_to_two_neighbours_and_only_two_of_a_node_leave_it():
+    time = strip_halo(1000, 3, 8, WIRES)
+    # Two rows of three fields leave the node at its injection, which is slower than the links in it.
+    assert time.bandwidth_s == pytest.approx(2 * 1000 * 3 * 8 / (LARGE_MESSAGES * 100e9), rel=1e-12)
+    within = strip_halo(1000, 3, 8, Network(1e-6, 100e9, 150e9, 4, 1, launch_s=0.0))
+    assert within.bandwidth_s == pytest.approx(2 * 1000 * 3 * 8 / (LARGE_MESSAGES * 150e9), rel=1e-12)
+    assert strip_halo(1000, 3, 8, Network(1e-6, 1.0, 1.0, 1, 1)).bandwidth_s == 0
 
 
 def test_one_device_sends_nothing():

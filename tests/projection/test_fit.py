@@ -55,6 +55,13 @@ def test_the_openmxp_run_is_predicted():
     assert check.prediction.terms.total_s == pytest.approx(check.row.time_s, rel=check_text.OPENMXP_AIM)
 
 
+def test_a_part_of_the_openmxp_run_that_misses_its_aim_says_why():
+    check = next(check for check in spread.checks() if check.row.lu_s)
+    error = check.prediction.refinement.total_s / check.row.refinement_s - 1
+    missed = abs(error) >= check_text.OPENMXP_AIM
+    assert (check_text.WHY_REFINEMENT in check_text.render()) == missed
+
+
 def test_every_large_error_has_its_reason():
     text = check_text.render()
     for check in spread.checks():

@@ -1,5 +1,6 @@
 """A run on another machine: terms, energy, limits, and what stands in for FP64."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from mpsolve.errors import ConfigError, UnknownNameError
 from mpsolve.projection import catalogue
 from mpsolve.projection.figure import Figure
+from mpsolve.projection.grid_work import most_nodes
 from mpsolve.projection.project import IDLE_PART, grown, node_counts, project
 from mpsolve.projection.terms import Terms
 from mpsolve.projection.work import read_work
@@ -43,6 +45,50 @@ def test_more_nodes_share_the_work_and_wait_longer(grid_work, jupiter):
     few, many = project(grid_work, jupiter, 4), project(grid_work, jupiter, 4096)
     assert many.terms.busy_s == pytest.approx(few.terms.busy_s / 1024, rel=1e-12)
     assert many.terms.latency_s > few.terms.latency_s
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_the_climate_core_fills_every_machine(name, climate_work):
+    machine = catalogue.load_machine(name)
+    large = grown(climate_work, machine, machine.nodes, "memory")
+    factor = large.unknowns / climate_work.unknowns
+    assert large.strips.rows * large.strips.columns == pytest.approx(240 * 480 * factor, rel=1e-4)
+    assert project(large, machine, machine.nodes).time_s > 0
+
+
+def test_transforms_of_longer_rows_take_more_operations(climate_work, jupiter):
+    large = grown(climate_work, jupiter, 8, "memory")
+    factor = large.unknowns / climate_work.unknowns
+    (before, after) = (next(one for one in work.phases if one.name == "filter") for work in (climate_work, large))
+    logarithms = math.log2(large.strips.columns) / math.log2(480)
+    assert after.flops == pytest.approx(factor * logarithms * before.flops, rel=1e-6)
+    assert after.bytes == pytest.approx(factor * before.bytes, rel=1e-6)
+
+
+def test_rows_that_stay_whole_limit_the_nodes(climate_work, jupiter):
+    # Two rows at least for each of four devices of a node.
+    assert most_nodes(climate_work, jupiter) == 30
+    assert project(climate_work, jupiter, 30).time_s > 0
+    with pytest.raises(ConfigError, match="240 of them are enough for 30 nodes of jupiter, not 31"):
+        project(climate_work, jupiter, 31)
+
+
+def test_the_devices_at_the_poles_filter_for_all(climate_work, jupiter):
+    # A third of the rows is filtered: with two devices each has its share, with eight those at the ends filter all.
+    def filtered(nodes):
+        return project(climate_work, jupiter, nodes).phases["filter fp64"].busy_s
+
+    assert filtered(2) == pytest.approx(filtered(30) * 15, rel=1e-12)
+    alone = replace(jupiter, accelerators_per_node=replace(jupiter.accelerators_per_node, value=1))
+    one, two = (project(climate_work, alone, nodes).phases["filter fp64"].busy_s for nodes in (1, 2))
+    assert two == pytest.approx(one / 2, rel=1e-12)
+
+
+def test_where_there_is_no_fp64_the_filtered_rows_travel_to_the_host(climate_work):
+    one = project(climate_work, catalogue.load_machine("aws_rainier"), 1)
+    assert one.phases["filter fp64 (host)"].busy_s > 0 and one.phases["to and from the host"].bandwidth_s > 0
+    whole = replace(climate_work, phases=tuple(replace(phase, format="fp64") for phase in climate_work.phases))
+    assert "to and from the host" not in project(whole, catalogue.load_machine("aws_rainier"), 1).phases
 
 
 @pytest.mark.parametrize("name", ["aws_rainier", "cerebras_cg1"])

@@ -3,7 +3,8 @@
 import pytest
 
 from mpsolve.errors import FileError
-from mpsolve.projection.work import read_work
+from mpsolve.models.shallow_water.stages import SCHEMES
+from mpsolve.projection.work import STAGES, Strips, read_work
 
 
 def test_a_run_on_a_grid_is_read(grid_work):
@@ -59,3 +60,20 @@ def test_what_solved_tells_the_levels_where_the_choice_was_left_open(write_run, 
 def test_a_record_without_work_is_refused(changes, named, write_run):
     with pytest.raises(FileError, match=named):
         read_work(write_run("bad", "grid", **changes))
+
+
+def test_the_climate_core_exchanges_three_fields_in_every_stage_and_keeps_its_rows(climate_work):
+    assert (climate_work.fields, climate_work.exchanges, climate_work.dimensions) == (3, 300, 2)
+    assert climate_work.strips == Strips(240, 480, pytest.approx(1 / 3, rel=1e-12))
+
+
+def test_every_stepper_of_the_climate_core_has_its_exchanges():
+    for name, scheme in SCHEMES.items():
+        # A stage whose velocities feel the new height exchanges that too.
+        assert STAGES[name] == sum(1 + (stage.forward is not None) for stage in scheme.stages)
+
+
+@pytest.mark.parametrize("climate", [{}, {"shape": [0, 8], "filter_rad": 1.0}, {"shape": [8, 8], "filter_rad": 1.6}])
+def test_a_filter_without_its_grid_is_refused(climate, write_run):
+    with pytest.raises(FileError, match="polar filter"):
+        read_work(write_run("bad", "climate", config={"climate": climate}))

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from mpsolve.errors import FileError
-from mpsolve.records.steps import StepLog, read_steps
+from mpsolve.records.steps import LONGEST_LINE, StepLog, read_steps, torn
 
 
 @pytest.fixture
@@ -51,6 +51,19 @@ def test_names_of_the_app_are_kept(path):
 def test_a_torn_last_line_is_left_out(path, tail):
     path.write_bytes(b'{"step": 1}\n' + tail.encode("latin-1"))
     assert read_steps(path) == [{"step": 1}]
+    assert torn(path) == "the last line of steps.jsonl is torn, and left out"
+
+
+@pytest.mark.parametrize("content", ["", '{"step": 1}\n', '{"step": 1}\n{"step": 2}'])
+def test_whole_lines_are_not_torn(path, content):
+    assert torn(path) == ""
+    path.write_text(content)
+    assert torn(path) == ""
+
+
+def test_only_the_end_of_a_long_file_is_read_to_see_whether_it_is_torn(path):
+    path.write_text('{"step": 1}\n' * (LONGEST_LINE // 10) + '{"st')
+    assert torn(path)
 
 
 def test_a_damaged_line_in_the_middle_is_named(path):

@@ -91,6 +91,5 @@ def check_nodes(request: Request, machine: Machine) -> None:
     """
     if machine.job.scheduler == "none":
         raise ConfigError(f"mpsolve does not run on {machine.name}: {machine.job.note}")
-    known = machine.count.get("nodes")
-    if known is not None and known.value is not None and request.nodes > known.value:
-        raise ConfigError(f"--nodes {request.nodes}: {machine.name} has {known.value:.0f} nodes")
+    if request.nodes > machine.nodes:
+        raise ConfigError(f"--nodes {request.nodes}: a job on {machine.name} has at most {machine.nodes} nodes")

@@ -1,7 +1,7 @@
 """Fill the template of a scheduler."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from mpsolve.batch.request import Request, check_nodes
@@ -12,6 +12,8 @@ from mpsolve.projection.machine import JobSettings, Machine
 FILES = {"slurm": "slurm.sbatch", "pbs": "pbs.pbs", "flux": "flux.sh", "kubernetes": "kubernetes.yaml"}
 #: The number of threads that libraries start for a rank: the cores are mpsolve's own threads'.
 THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+#: What ranks that mpirun starts over ssh need of the image besides.
+FORWARDED = ("PATH", "LD_LIBRARY_PATH")
 #: Where the virtual environment is if the user does not say.
 ENVIRONMENT = "$HOME/mpsolve/.venv"
 _PLACEHOLDER = re.compile(r"[A-Z]{4,}")
@@ -64,10 +66,6 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
 def _common(request: Request, machine: Machine) -> dict[str, str]:
     """Return what all schedulers that run a shell script need."""
     job = machine.job
-    notes = [comment(f"{machine.name}: {job.note}")] if job.note else []
-    if job.unverified:
-        notes.append(comment(f"from memory, to be checked: {', '.join(job.unverified)}"))
-    notes += [comment(f"replace {word}") for word in placeholders(request, machine)]
     path = request.environment or ENVIRONMENT
     if not _PATH.fullmatch(path):
         raise ConfigError(f"--environment {path!r}: must be a path without quotes or spaces; $HOME may stand first")
@@ -80,10 +78,19 @@ def _common(request: Request, machine: Machine) -> dict[str, str]:
         "RANKS_PER_NODE": str(job.ranks_per_node),
         "CORES_PER_RANK": str(max(job.cores_per_rank, 1)),
         "TIME": request.clock,
-        "NOTES": "\n".join(notes),
+        "NOTES": _notes(request, machine),
         "ENVIRONMENT": "\n".join(lines),
         "RANKS": f"ranks={request.nodes * job.ranks_per_node}",
     }
+
+
+def _notes(request: Request, machine: Machine) -> str:
+    """Return comments: what to know of the machine, what of it is from memory, and what is to be replaced."""
+    job = machine.job
+    notes = [comment(f"{machine.name}: {job.note}")] if job.note else []
+    if job.unverified:
+        notes.append(comment(f"from memory, to be checked: {', '.join(job.unverified)}"))
+    return "\n".join([*notes, *(comment(f"replace {word}") for word in placeholders(request, machine))])
 
 
 def _directives(prefix: str, job: JobSettings, more: Mapping[str, str]) -> str:
@@ -96,11 +103,11 @@ def _app(request: Request) -> list[str]:
     return ["python", "-m", f"mpsolve.apps.{request.app}", *request.arguments]
 
 
-def _started(job: JobSettings, words: list[str], request: Request, ranks: Callable[[], str]) -> str:
-    """Return the line that starts the ranks."""
+def _started(job: JobSettings, words: list[str], ranks: str) -> str:
+    """Return the line that starts the ranks; ``ranks`` are the options with their number."""
     launcher = command(job.launcher.split()) if job.launcher else "mpirun"
     options = command(job.launcher_options)
-    return " ".join(part for part in (launcher, ranks(), options, command(words)) if part)
+    return " ".join(part for part in (launcher, ranks, options, command(words)) if part)
 
 
 def _slurm(request: Request, machine: Machine) -> dict[str, str]:
@@ -109,7 +116,9 @@ def _slurm(request: Request, machine: Machine) -> dict[str, str]:
     more = {job.account_flag: request.account or job.account, "--partition=": request.partition or job.partition}
     values["DIRECTIVES"] = _directives("#SBATCH", job, more | {"--gpus-per-node=": gpus})
     by_srun = job.launcher.split()[:1] == ["srun"]
-    values["COMMAND"] = _started(job, _app(request), request, lambda: "" if by_srun else '-n "$ranks"')
+    # srun takes no cores for each rank from the directives (since Slurm 22.05).
+    ranks = f"--cpus-per-task={values['CORES_PER_RANK']}" if by_srun else '-n "$ranks"'
+    values["COMMAND"] = _started(job, _app(request), ranks)
     if by_srun:
         values["RANKS"] = ""
     return values
@@ -120,7 +129,7 @@ def _pbs(request: Request, machine: Machine) -> dict[str, str]:
     more = {job.account_flag: request.account or job.account, "-q ": request.partition or job.partition}
     values["DIRECTIVES"] = _directives("#PBS", job, more)
     per_node = f" -ppn {job.ranks_per_node}" if job.launcher == "mpiexec" else ""
-    values["COMMAND"] = _started(job, _app(request), request, lambda: '-n "$ranks"' + per_node)
+    values["COMMAND"] = _started(job, _app(request), '-n "$ranks"' + per_node)
     return values
 
 
@@ -129,7 +138,8 @@ def _flux(request: Request, machine: Machine) -> dict[str, str]:
     values["TIME"] = f"{-(-request.seconds // 60)}m"
     more = {job.account_flag: request.account or job.account, "--queue=": request.partition or job.partition}
     values["DIRECTIVES"] = _directives("#flux:", job, more)
-    values["COMMAND"] = _started(job, _app(request), request, lambda: f'-N {request.nodes} -n "$ranks"')
+    ranks = f'-N {request.nodes} -n "$ranks" -c{values["CORES_PER_RANK"]}'
+    values["COMMAND"] = _started(job, _app(request), ranks)
     return values
 
 
@@ -137,12 +147,13 @@ def _kubernetes(request: Request, machine: Machine) -> dict[str, str]:
     job = machine.job
     ranks = str(request.nodes * job.ranks_per_node)
     words = [job.launcher or "mpirun", "-n", ranks, *job.launcher_options]
-    for name in (*THREADS, *job.environment, *job.mpi):
+    for name in (*FORWARDED, *THREADS, *job.environment, *job.mpi):
         words += ["-x", name]
     command([*words, *_app(request)])
     limits = dict(part.split(": ", 1) for part in job.directives)
     variables = {**THREADS, **job.environment, **job.mpi}
     return {
+        "NOTES": _notes(request, machine),
         "JOB": yaml(request.name or request.app),
         "NAMESPACE": yaml(directive("account", request.account or job.account)),
         "RANKS_PER_NODE": str(job.ranks_per_node),

@@ -5,9 +5,10 @@ import sys
 
 from mpsolve.commands.selection import add_runs, select
 from mpsolve.compare import table
-from mpsolve.compare.align import RunSummary, check_same_problem, resolve
+from mpsolve.compare.align import RunSummary, resolve
 from mpsolve.compare.conditions import parsed
 from mpsolve.compare.metrics import collect
+from mpsolve.compare.problem import check_same_problem
 from mpsolve.compare.repeats import configuration, grouped
 from mpsolve.errors import ConfigError
 
@@ -29,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="a column for every run; without it runs of one configuration are repeats, shown as median and spread",
     )
-    parser.add_argument("--force", action="store_true", help="compare runs of different apps or grids nevertheless")
+    parser.add_argument("--force", action="store_true", help="compare runs of different problems nevertheless")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -104,6 +104,7 @@ def _projections(work: Work, machine: Machine, nodes: str, size: str) -> "list[P
 
 def _draw(work: Work, machine: Machine, arguments: argparse.Namespace, directory: Path) -> None:
     from mpsolve.projection import picture
+    from mpsolve.projection.grid_work import most_nodes
     from mpsolve.projection.project import grown, node_counts, project
 
     out = arguments.out or directory
@@ -117,7 +118,9 @@ def _draw(work: Work, machine: Machine, arguments: argparse.Namespace, directory
         path = out / f"{kind}_{machine.key}.png"
         size = "memory" if kind == "weak" else arguments.size
         first = work if kind == "weak" else grown(work, machine, 1, size)
-        counts = node_counts(machine, "1..all")
+        # A run whose rows stay whole is not divided among more devices than it has rows for.
+        most = machine.nodes if kind == "weak" else most_nodes(first, machine)
+        counts = node_counts(machine, "1..all" if most >= machine.nodes else f"1..{max(most, 1)}")
         works = [grown(work, machine, count, size) if kind == "weak" else first for count in counts]
         projections = [project(one, machine, count) for one, count in zip(works, counts, strict=True)]
         picture.draw_scaling(f"{work.app} {work.format} on {machine.name}", kind, projections, path)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from mpsolve.compare.align import RunSummary, load_all, resolve
 from mpsolve.errors import FileError
+from mpsolve.records.steps import FILE_NAME as STEPS_NAME
+from mpsolve.records.steps import torn
 
 
 def add_runs(parser: argparse.ArgumentParser) -> None:
@@ -32,4 +34,7 @@ def select(names: Sequence[str]) -> tuple[list[RunSummary], list[str]]:
         raise FileError("; ".join(problems))
     for problem in problems:
         print(f"mpsolve: error: {problem}", file=sys.stderr)
+    for run in runs:
+        if note := torn(run.directory / STEPS_NAME):
+            print(f"mpsolve: note: {run.name}: {note}", file=sys.stderr)
     return runs, problems

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mpsolve.errors import ConfigError, FileError, UnknownNameError
+from mpsolve.errors import FileError, UnknownNameError
 from mpsolve.records.run import FILE_NAME, read_run
 
 RUNS = Path("runs")
 
-# Runs on another grid solve another problem: a part of a dotted key, or a result, that tells so.
-GRID_KEYS = ("grid", "shape")
 ABSENT = "(absent)"
 
 
@@ -178,32 +176,6 @@ def differences(runs: Sequence[RunSummary]) -> dict[str, tuple[Any, ...]]:
     return {key: found for key, found in values.items() if any(value != found[0] for value in found)}
 
 
-def check_same_problem(runs: Sequence[RunSummary]) -> None:
-    """Refuse runs of different apps or grids.
-
-    Raises
-    ------
-    ConfigError
-        Names the keys and their values.
-    """
-    found = {key: values for key, values in differences(runs).items() if key == "app" or _is_grid(key)}
-    unknowns = tuple(run.results.get("unknowns") for run in runs)
-    if len({str(value) for value in unknowns if value is not None}) > 1:
-        found["unknowns"] = unknowns
-    if found:
-        text = "; ".join(f"{key}: {' / '.join(map(str, values))}" for key, values in found.items())
-        raise ConfigError(f"these runs solve different problems ({text}); --force compares them nevertheless")
-
-
-def same_grid(run: RunSummary, other: RunSummary) -> bool:
-    """Return whether two runs solve the same app's problem on the same grid."""
-    try:
-        check_same_problem((run, other))
-    except ConfigError:
-        return False
-    return True
-
-
 def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Return nested dictionaries as one with dotted keys.
 
@@ -216,10 +188,6 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in tree.items():
         flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return flat
-
-
-def _is_grid(key: str) -> bool:
-    return any(part in GRID_KEYS for part in key.split("."))
 
 
 def in_order(directories: Sequence[Path]) -> list[Path]:

@@ -4,7 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from mpsolve.compare.align import RunSummary, same_grid
+from mpsolve.compare.align import RunSummary
+from mpsolve.compare.problem import same_problem
 
 METRICS = (
     "precision",
@@ -106,7 +107,7 @@ def _speedup(run: RunSummary, baseline: RunSummary) -> tuple[float | None, str]:
             return None, "not solved" if each is run else "the baseline is not solved"
     if not mine or not theirs:
         return None, "no time measured"
-    if not same_grid(run, baseline):
+    if not same_problem(run, baseline):
         return None, "another problem than the baseline"
     return theirs / mine, ""
 

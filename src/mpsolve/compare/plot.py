@@ -80,9 +80,9 @@ def draw(runs: Sequence[RunSummary], out: Path) -> tuple[list[Path], list[str]]:
         (accuracy_against_time, (runs,), out / "accuracy_against_time.png"),
         (residual_history, (runs,), out / "residual.png"),
     ]
-    for label, run in zip(labels(runs), runs, strict=True):
+    for name, run in zip(_file_names(runs), runs, strict=True):
         if (run.directory / FIELDS_NAME).is_file():
-            pictures.append((field_picture, (run,), out / f"field_{label.partition(' (')[0].replace(' ', '_')}.png"))
+            pictures.append((field_picture, (run,), out / f"field_{name}.png"))
     written, problems = [], []
     for function, arguments, path in pictures:
         if reason := function(*arguments, path):
@@ -198,6 +198,13 @@ def labels(runs: Sequence[RunSummary]) -> list[str]:
     if len(set(names)) == len(names):
         return names
     return [f"{name} {index + 1}" for index, name in enumerate(names)]
+
+
+def _file_names(runs: Sequence[RunSummary]) -> list[str]:
+    """Return a name per run for its files: the precision, with a number where several runs share one."""
+    if len({run.precision for run in runs}) == len(runs):
+        return [run.precision for run in runs]
+    return [f"{run.precision}_{index + 1}" for index, run in enumerate(runs)]
 
 
 def _points(runs: Sequence[RunSummary], name: str) -> list[Point]:

@@ -1,19 +1,20 @@
-"""Put the comparison of runs together: differences, metrics, pictures, work by format, projections."""
+"""Put the comparison of runs together: differences, metrics, pictures, phases, work by format, projections."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 from mpsolve.compare import plot
 from mpsolve.compare.align import RunSummary
+from mpsolve.compare.metrics import number
+from mpsolve.compare.phases import spent
 from mpsolve.compare.table import cell, difference_rows, legend, metric_rows
 from mpsolve.errors import MpsolveError
 from mpsolve.page import parts
-from mpsolve.projection import catalogue
-from mpsolve.projection.work import read_work
+from mpsolve.page.machines import projections
 from mpsolve.records.run import read_run
 
 CAPTIONS = {
@@ -21,6 +22,9 @@ CAPTIONS = {
     "accuracy_against_energy.png": "Error against measured joules: lower left is better",
     "residual.png": "FP64 residual of each refinement or step",
 }
+
+# Values by name of each run, with its label.
+Columns = Sequence[tuple[str, Mapping[str, float]]]
 
 
 def render(runs: Sequence[RunSummary], baseline: int = 0) -> str:
@@ -39,8 +43,9 @@ def render(runs: Sequence[RunSummary], baseline: int = 0) -> str:
         parts.section("What differs", parts.table(difference_rows(runs))),
         parts.section("Accuracy, time and energy", parts.table(table), parts.notes(notes)),
         parts.section("Pictures", *_pictures(runs)),
+        parts.section("Where time and energy went", *_phases(runs)),
         parts.section("Work by format", *_work(runs)),
-        parts.section("On the machines of the catalogue", *_projections(runs[baseline])),
+        parts.section("On the machines of the catalogue: modelled, not measured", *projections(runs, baseline)),
     ]
     return parts.page(f"Comparison of {len(runs)} runs of {runs[0].app}", sections)
 
@@ -55,45 +60,59 @@ def _pictures(runs: Sequence[RunSummary]) -> list[str]:
             problems.append(f"no {energy.name}: {reason}")
         else:
             drawn.insert(1, energy)
-        shown = [(path, CAPTIONS.get(path.name, path.stem.replace("_", " "))) for path in drawn]
+        shown = [(path, CAPTIONS.get(path.name, _caption(path))) for path in drawn]
         return [parts.pictures(shown), parts.notes(problems)]
 
 
+def _caption(path: Path) -> str:
+    return f"The field of {path.stem.removeprefix('field_').replace('_', ' ')}"
+
+
+def _phases(runs: Sequence[RunSummary]) -> list[str]:
+    """Return the seconds, and the measured joules of each scope, by phase of the ledger."""
+    found = [(label, spent(run.results, run.energy)) for label, run in zip(plot.labels(runs), runs, strict=True)]
+    shown = [*_quantity("Seconds by phase", "s", [(label, one.seconds) for label, one in found])]
+    if shown:
+        about = "on rank 0; what no phase accounts for is other, and a wait counts with the phase that follows it"
+        shown.append(parts.notes([about]))
+    for name in dict.fromkeys(name for _, one in found for name in one.joules):
+        title = f"Joules by phase: {name}"
+        shown += _quantity(title, "J", [(label, one.joules.get(name, {})) for label, one in found])
+    return shown
+
+
 def _work(runs: Sequence[RunSummary]) -> list[str]:
-    """Return the flops and bytes of each run by format, as its ledger counted them."""
+    """Return the operations and bytes of each run by format, as its ledger counted them."""
     found = []
     for label, run in zip(plot.labels(runs), runs, strict=True):
-        flops: dict[str, float] = {}
-        moved: dict[str, float] = {}
         try:
-            phases = read_run(run.directory)["ledger"]
+            ledger = read_run(run.directory)["ledger"]
         except MpsolveError:
             continue
-        for counts in phases.values():
-            for name, work in counts.items() if isinstance(counts, dict) else ():
-                flops[name] = flops.get(name, 0.0) + float(work.get("flops", 0)) / 1e9
-                moved[name] = moved.get(name, 0.0) + float(work.get("bytes", 0)) / 1e9
-        found += [parts.bars(f"{label}: operations", flops, "Gflop"), parts.bars(f"{label}: memory", moved, "GB")]
-    return found
+        found.append((label, [formats for formats in ledger.values() if isinstance(formats, dict)]))
+    shown = []
+    for title, kind, unit in (("Operations", "flops", "Gflop"), ("Memory traffic", "bytes", "GB")):
+        shown += _quantity(title, unit, [(label, _by_format(phases, kind)) for label, phases in found])
+    return shown
 
 
-def _projections(run: RunSummary) -> list[str]:
-    """Return the projections of a run onto every machine, one node and the whole machine."""
-    from mpsolve.projection.project import project
+def _by_format(phases: Sequence[Mapping[str, object]], kind: str) -> dict[str, float]:
+    """Return one kind of work by format, in units of a thousand million."""
+    sums: dict[str, float] = {}
+    for formats in phases:
+        for name, counts in formats.items():
+            counted = number(counts.get(kind)) if isinstance(counts, dict) else None
+            sums[name] = sums.get(name, 0.0) + (counted or 0.0) / 1e9
+    return sums
 
-    try:
-        work = read_work(run.directory)
-    except MpsolveError as problem:
-        return [parts.notes([f"no projections: {problem}"])]
-    rows = [["machine", "nodes", "time [s]", "all nodes", "time [s]", "joules (~)"]]
-    missing = []
-    for name in catalogue.machine_names():
-        machine = catalogue.load_machine(name)
-        try:
-            one, whole = project(work, machine, 1), project(work, machine, machine.nodes)
-        except MpsolveError as problem:
-            missing.append(f"{machine.name}: {problem}")
-            continue
-        rows.append([machine.name, *map(cell, (1, one.time_s, machine.nodes, whole.time_s, whole.energy_j))])
-    about = f"the run {run.name} as it was, from its ledger; modelled, not measured: docs/projection.md says how well"
-    return [parts.table(rows), parts.notes([about, *missing])]
+
+def _quantity(title: str, unit: str, columns: Columns) -> list[str]:
+    """Return a quantity of all runs as bars in parts, and as a table; nothing if no run has any."""
+    columns = [(label, {name: value for name, value in found.items() if value > 0}) for label, found in columns]
+    names = dict.fromkeys(name for _, found in columns for name in found)
+    if not names:
+        return []
+    rows = [[unit, *(label for label, _ in columns)]]
+    rows += [[name, *(cell(found.get(name)) for _, found in columns)] for name in names]
+    rows.append(["sum", *(cell(sum(found.values())) if found else "-" for _, found in columns)])
+    return [parts.heading(title), parts.stacked(columns, unit), parts.table(rows)]

@@ -75,7 +75,7 @@ class Space:
         cells = int(np.prod(self.shape))
         fields = [field for field in (*outputs, *inputs) if isinstance(field, Field)]
         moved = cells * sum(field.format.itemsize for field in fields)
-        name = min(fields, key=lambda field: field.format.bits).format.name
+        name = counted_as(fields)
         work = {"flops": (flops + 2 * len(dots)) * cells, "bytes": moved, "reductions": int(bool(dots))}
 
         def call(*scalars: float) -> NDArray[np.float64]:
@@ -108,3 +108,13 @@ class Space:
         found = [self.backend.dense.largest(plane) for plane in planes]
         # NumPy's maximum passes NaN on.
         return maximum(self.comm, float(np.max(found, initial=0.0)))
+
+
+def counted_as(fields: Sequence[Field]) -> str:
+    """Return the format under which the ledger counts a kernel: the narrowest of those of the widest arithmetic.
+
+    A kernel that touches one FP64 number computes in FP64, however narrow its other fields are.
+    """
+    widest = max(field.format.compute.itemsize for field in fields)
+    formats = [field.format for field in fields if field.format.compute.itemsize == widest]
+    return min(formats, key=lambda format: format.bits).name

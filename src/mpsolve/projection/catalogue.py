@@ -30,6 +30,7 @@ def machine_names() -> tuple[str, ...]:
     return _names("machines")
 
 
+@cache
 def accelerator_names() -> tuple[str, ...]:
     """Return the names of the accelerators: those of the files below ``accelerators``, sorted."""
     return _names("accelerators")
@@ -81,6 +82,7 @@ def load_machine(name: str) -> Machine:
     return read_machine(path.stem, path.name, entries, accelerator, sources())
 
 
+@cache
 def load_accelerator(name: str) -> Accelerator:
     """Read and check an accelerator of the catalogue; errors as in `load_machine`."""
     if name not in accelerator_names():

@@ -12,6 +12,8 @@ from mpsolve.projection.spread import Check
 
 HEADER = ("result", "predicted PF", "published PF", "error", "needs", "used", "fitted to", "status")
 
+WHY_REFINEMENT = "no other result has its refinement apart: the time of a dependent step is from memory, and not fitted"
+
 # What is aimed at: the median of the absolute errors, by benchmark.
 AIMS = {"HPL": 0.15, "HPL-MxP": 0.15, "HPCG": 0.20}
 # The one run that is published with its times: OpenMxP on 1,024 halves of MI250X, within this.
@@ -122,6 +124,8 @@ def _times(checks: Sequence[Check]) -> list[str]:
             f"  {name:<13} {predicted:.1f} predicted, {known:.1f} published, {error:+.1%} "
             f"(aim: within {OPENMXP_AIM:.0%}, {verdict})"
         )
+        if name == "refinement" and verdict == "MISSED":
+            lines.append(f"    {WHY_REFINEMENT}")
     return lines
 
 

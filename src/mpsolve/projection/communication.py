@@ -71,7 +71,9 @@ def reduction(network: Network) -> Terms:
     return Terms(latency_s=2 * levels * network.latency_s + network.launch_s)
 
 
-def halo(unknowns: float, dimensions: int, itemsize: float, network: Network, *, width: int = 1) -> Terms:
+def halo(
+    unknowns: float, dimensions: int, itemsize: float, network: Network, *, width: int = 1, fields: int = 1
+) -> Terms:
     """Return the time of one exchange of ghost cells between blocks of equal sides, all faces at once.
 
     Parameters
@@ -86,19 +88,42 @@ def halo(unknowns: float, dimensions: int, itemsize: float, network: Network, *,
         Its latency is paid once, the bytes of all faces one after the other.
     width : int
         Layers of ghost cells.
+    fields : int
+        Exchanged together; the unknowns are those of all.
     """
     if network.devices == 1:
         return Terms(latency_s=network.launch_s)
-    side = max(unknowns, 1.0) ** (1 / dimensions)
-    surface = 2 * dimensions * side ** (dimensions - 1) * width
+    side = max(unknowns / fields, 1.0) ** (1 / dimensions)
+    surface = 2 * dimensions * side ** (dimensions - 1) * width * fields
     # Neighbours in the same node need no network: of the block of a whole node only the surface leaves it.
     leaving = network.devices_per_node ** (-1 / dimensions) if network.nodes > 1 else 1.0
     seconds = leaving * surface * itemsize / network.bytes_per_s()
     return Terms(latency_s=network.latency_s + network.launch_s, bandwidth_s=seconds)
 
 
+def strip_halo(columns: float, fields: int, itemsize: float, network: Network, *, width: int = 1) -> Terms:
+    """Return the time of one exchange between blocks of whole rows: a row or more to each of two neighbours.
+
+    Parameters
+    ----------
+    columns : float
+        Cells of a row.
+    fields : int
+        Exchanged together: the latency is paid once.
+    itemsize, network, width
+        As in `halo`.
+    """
+    if network.devices == 1:
+        return Terms(latency_s=network.launch_s)
+    moved = 2 * columns * fields * width * itemsize / LARGE_MESSAGES
+    # Both happen at once; of a node's rows only the first and the last leave it.
+    leaving = moved / network.node_bytes_per_s if network.nodes > 1 else 0.0
+    inside = moved / network.link_bytes_per_s if network.devices_per_node > 1 else 0.0
+    return Terms(latency_s=network.latency_s + network.launch_s, bandwidth_s=max(leaving, inside))
+
+
 def multigrid_halos(
-    unknowns: float, dimensions: int, itemsize: float, network: Network, *, levels: int, exchanges: int
+    unknowns: float, dimensions: int, itemsize: float, network: Network, *, levels: int, exchanges: int, fields: int = 1
 ) -> Terms:
     """Return the time of the exchanges of one multigrid cycle, level by level.
 
@@ -112,8 +137,10 @@ def multigrid_halos(
         Number of levels.
     exchanges : int
         Exchanges on each of them: smoothing, residual, restriction, correction.
+    fields : int
+        As in `halo`.
     """
     total = Terms()
     for level in range(levels):
-        total += exchanges * halo(unknowns / 2 ** (dimensions * level), dimensions, itemsize, network)
+        total += exchanges * halo(unknowns / 2 ** (dimensions * level), dimensions, itemsize, network, fields=fields)
     return total

@@ -21,6 +21,8 @@ BLOCKS = (64, 128, 256, 512, 1024, 2560)
 # Bytes for each unknown of a run on a grid: right-hand side, solution, residual and update in FP64, five vectors of
 # conjugate gradients and the coefficients in up to FP32.
 GRID_BYTES = 80
+# The same of the climate core in FP64: two states, three increments, and a third of the ground.
+CLIMATE_BYTES = 43
 
 
 def dense_phases(work: Work, machine: Machine, nodes: int) -> tuple[dict[str, Terms], list[str]]:
@@ -96,7 +98,9 @@ def fits(work: Work, machine: Machine, nodes: int) -> None:
 def largest(work: Work, machine: Machine, nodes: int) -> int:
     """Return the unknowns that fill `FILL` of the memory of some nodes."""
     held = FILL * memory_bytes(machine.accelerator) * machine.devices_per_node * nodes
-    return int((held / store_bytes(work)) ** 0.5) if work.dense else int(held / GRID_BYTES)
+    if work.dense:
+        return int((held / store_bytes(work)) ** 0.5)
+    return int(held / (CLIMATE_BYTES if work.app == "climate" else GRID_BYTES))
 
 
 def store_bytes(work: Work) -> float:

@@ -1,18 +1,18 @@
 """A measured run on another machine: time by what limits it, energy and accuracy, with how sure the model is."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mpsolve.errors import ConfigError
 from mpsolve.precision import get_format
 from mpsolve.projection import spread
 from mpsolve.projection.communication import network_of
-from mpsolve.projection.grid_work import grid_phases
+from mpsolve.projection.grid_work import check_rows, grid_phases
 from mpsolve.projection.lu_work import dense_phases, fits, largest
 from mpsolve.projection.machine import Machine
 from mpsolve.projection.terms import Terms
-from mpsolve.projection.work import Work
+from mpsolve.projection.work import FILTER, Work
 
 # Power of a node whose devices wait for messages, as a part of its power at work: an assumption. Accelerators idle at a
 # sixth to a quarter of their design power, and processors, memory, fans and network go on.
@@ -82,15 +82,15 @@ def project(work: Work, machine: Machine, nodes: int) -> Projection:
     Raises
     ------
     ConfigError
-        If the machine has fewer nodes, the problem does not fit into their memory, or an arithmetic is missing.
+        If the machine has fewer nodes, the problem does not fit into their memory or cannot be divided among them, or
+        an arithmetic is missing.
     UnknownNameError
         If the record names a format that mpsolve does not have.
     """
     check_nodes(machine, nodes)
     for name in {work.format, *(phase.format for phase in work.phases)}:
         get_format(name)
-    if work.dense:
-        fits(work, machine, nodes)
+    (fits if work.dense else check_rows)(work, machine, nodes)
     phases, notes = (dense_phases if work.dense else grid_phases)(work, machine, nodes)
     terms = sum(phases.values(), Terms())
     factor = spread.factor("low" if work.dense and work.format != "fp64" else "fp64" if work.dense else "bandwidth")
@@ -128,7 +128,8 @@ def check_nodes(machine: Machine, nodes: int) -> None:
 def grown(work: Work, machine: Machine, nodes: int, size: str) -> Work:
     """Return the run with its own size, or with the size that fills the memory of some nodes.
 
-    Work on a grid grows with its unknowns while iterations stay as many; a matrix of order n takes n cubed flops.
+    Work on a grid grows with its unknowns while iterations and steps stay as many, and that of a filter with the
+    logarithm of its rows besides; a matrix of order n takes n cubed flops.
 
     Parameters
     ----------
@@ -140,12 +141,40 @@ def grown(work: Work, machine: Machine, nodes: int, size: str) -> Work:
     if size == "run":
         return work
     unknowns = largest(work, machine, nodes)
-    factor = unknowns / work.unknowns
-    phases = tuple(
-        replace(phase, flops=int(phase.flops * factor), bytes=int(phase.bytes * factor)) for phase in work.phases
-    )
+    factor, strips = unknowns / work.unknowns, work.strips
     levels = work.levels if work.levels == 1 else max(1, work.levels + round(math.log2(factor) / work.dimensions))
-    return replace(work, unknowns=unknowns, phases=phases, levels=levels)
+    longer = 1.0
+    if strips:
+        sides = math.sqrt(factor)
+        strips = replace(strips, rows=int(strips.rows * sides), columns=int(strips.columns * sides))
+        # A transform of n numbers takes n log n operations.
+        longer = max(1.0, math.log2(strips.columns) / math.log2(max(work.strips.columns, 2)) if work.strips else 1.0)
+    phases = tuple(
+        replace(
+            phase,
+            flops=int(phase.flops * factor * (longer if phase.name == FILTER else 1.0)),
+            bytes=int(phase.bytes * factor),
+        )
+        for phase in work.phases
+    )
+    return replace(work, unknowns=unknowns, phases=phases, levels=levels, strips=strips)
+
+
+def grown_alike(works: Sequence[Work], machine: Machine, nodes: int) -> list[Work]:
+    """Return runs with the size that all of them have room for in the memory of some nodes.
+
+    Matrices in FP64 take twice the memory of those in FP32: only one that fits in each format can be compared.
+
+    Parameters
+    ----------
+    works : sequence of Work
+        At least one.
+    machine, nodes
+        As in `project`.
+    """
+    large = [grown(work, machine, nodes, "memory") for work in works]
+    least = min(work.unknowns for work in large)
+    return [replace(work, unknowns=least) if work.dense else work for work in large]
 
 
 def node_counts(machine: Machine, text: str) -> tuple[int, ...]:

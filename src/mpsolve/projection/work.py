@@ -9,14 +9,29 @@ from typing import Any
 from mpsolve.errors import FileError
 from mpsolve.records.run import read_run
 
-# Applications of the operator in one step of an explicit stepper, each with an exchange of ghost cells.
-STAGES = {"euler": 1, "ssprk3": 3, "rk4": 4}
+# Exchanges of ghost cells in one step of an explicit stepper: one for each application of the operator, and in the
+# forward-backward one another for the height that the velocities feel.
+STAGES = {"euler": 1, "ab2": 1, "ssprk3": 3, "rk32": 3, "rk4": 4, "fb_rk32": 6}
+
+# Height and two velocities, exchanged together.
+CLIMATE_FIELDS = 3
+
+# The ledger's phase of the polar filter, which keeps the rows of a grid whole.
+FILTER = "filter"
 
 SIZES = ("run", "memory")
 """Size of a projected problem: that of the run, or what fills the memory of the nodes."""
 
 # What tells how accurate a run was; `RESULT_NAMES` of the records.
-ACCURACIES = ("backward_error", "hpl_mxp_residual", "error_l2", "error_linf", "rounding_error", "mass_drift")
+ACCURACIES = (
+    "backward_error",
+    "hpl_mxp_residual",
+    "error_l2",
+    "error_linf",
+    "rounding_error",
+    "truncation_error",
+    "mass_drift",
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +51,23 @@ class Phase:
     flops: int
     bytes: int
     reductions: int
+
+
+@dataclass(frozen=True)
+class Strips:
+    """A grid whose rows stay whole, because zonal waves are filtered: only its rows are dealt out.
+
+    Attributes
+    ----------
+    rows, columns : int
+        Of the grid.
+    filtered : float
+        Part of the rows that is filtered, half of it at each end.
+    """
+
+    rows: int
+    columns: int
+    filtered: float
 
 
 @dataclass(frozen=True)
@@ -72,6 +104,10 @@ class Work:
         The measured time.
     ranks : int
         Ranks of the run.
+    fields : int
+        Fields on the grid, exchanged together; the unknowns are those of all.
+    strips : Strips or None
+        Where rows stay whole.
     """
 
     name: str
@@ -90,6 +126,8 @@ class Work:
     accuracy: Mapping[str, float]
     time_s: float | None
     ranks: int
+    fields: int = 1
+    strips: Strips | None = None
 
 
 def read_work(directory: Path) -> Work:
@@ -126,6 +164,8 @@ def read_work(directory: Path) -> Work:
         accuracy={name: float(results[name]) for name in ACCURACIES if isinstance(results.get(name), (int, float))},
         time_s=float(results["time_s"]) if isinstance(results.get("time_s"), (int, float)) else None,
         ranks=ranks,
+        fields=CLIMATE_FIELDS if record["app"] == "climate" else 1,
+        strips=_strips(directory, config, phases),
     )
 
 
@@ -149,9 +189,23 @@ def _count(value: Any) -> int:
     return int(value) if isinstance(value, (int, float)) else 0
 
 
+def _strips(directory: Path, config: Mapping[str, Any], phases: tuple[Phase, ...]) -> Strips | None:
+    if not any(phase.name == FILTER for phase in phases):
+        return None
+    try:
+        chosen = config["climate"]
+        rows, columns = map(int, chosen["shape"])
+        filtered = 1 - float(chosen["filter_rad"]) / (math.pi / 2)
+    except (KeyError, TypeError, ValueError) as problem:
+        raise FileError(f"{directory} has a polar filter and no grid for it ({problem!r}); run the app again") from None
+    if rows < 1 or columns < 1 or not 0 < filtered <= 1:
+        raise FileError(f"{directory} has a polar filter on {rows} x {columns} cells; run the app again")
+    return Strips(rows, columns, filtered)
+
+
 def _dimensions(config: Mapping[str, Any]) -> int:
     """Return the dimensions of the grid: those of a shape in the configuration, or the two of a sphere."""
-    section = config.get(str(config.get("model")), {})
+    section = config.get(str(config.get("model", "climate")), {})
     shape = section.get("shape") if isinstance(section, Mapping) else None
     return len(shape) if isinstance(shape, list) and shape else 2
 

@@ -1,6 +1,7 @@
 """steps.jsonl: one line per step or refinement, written as it happens."""
 
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,9 @@ from mpsolve.errors import FileError
 from mpsolve.records.plain import to_line, without_gaps
 
 FILE_NAME = "steps.jsonl"
+
+# No row is longer: it has a few numbers and names.
+LONGEST_LINE = 1 << 20
 
 
 class StepLog:
@@ -126,6 +130,25 @@ def read_steps(path: Path) -> list[dict[str, Any]]:
     if None in rows:
         raise FileError(f"{path}, line {rows.index(None) + 1}: not a JSON object; the file is damaged")
     return [row for row in rows if row is not None]
+
+
+def torn(path: Path) -> str:
+    """Return in words that the last line of a ``steps.jsonl`` is torn, as a kill leaves it; empty if it is whole.
+
+    Raises
+    ------
+    FileError
+        If the file is there and cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - LONGEST_LINE))
+            lines = file.read().splitlines()
+    except FileNotFoundError:
+        return ""
+    except OSError as problem:
+        raise FileError(f"cannot read {path}: {problem.strerror}") from None
+    return f"the last line of {path.name} is torn, and left out" if lines and _row(lines[-1]) is None else ""
 
 
 def _row(line: bytes) -> dict[str, Any] | None:

@@ -212,3 +212,18 @@ def test_trouble_is_named_with_its_place(alone):
     core.state[1].set(np.where(np.arange(32) == 5, np.nan, 0.0) + np.zeros((16, 1)))
     core.state[0].set(0.0)
     assert trouble(core).text == "the eastward velocity is not finite in row 0, column 5"
+
+
+@pytest.mark.ranks
+@pytest.mark.parametrize(("state", "counted"), [("fp64", "fp64"), ("fp32", "fp16")])
+def test_the_ledger_has_the_filter_and_the_arithmetic_of_the_stages(comm, core_of, state, counted):
+    roles = Roles(state=state, inner="fp16")
+    _, core = core_of(comm, "williamson2", (24, 48), 60.0, filter_rad=1.0, roles=roles)
+    core.space.ledger.counts.clear()
+    core.step()
+    work = core.space.ledger.to_dict()
+    stages = {name: one["flops"] for name, one in work["stage"].items()}
+    assert max(stages, key=stages.get) == counted
+    # Beyond 1 rad lie 8 rows of cells and 9 of southern faces: three stages read and write them in 2 bytes.
+    filtered = comm.allreduce(work.get("filter", {}).get("fp64", {}).get("bytes", 0))
+    assert filtered == 3 * (8 + 8 + 9) * 48 * 2 * 2

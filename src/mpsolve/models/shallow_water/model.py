@@ -173,7 +173,7 @@ class ShallowWaterModel:
             self.depth_m, problem.gravity_m_s2, problem.viscosity_m2_s if viscosity_m2_s < 0 else viscosity_m2_s,
             drag_per_s, self._wind(wind_m_s2), self.bottom, hyperviscosity_m4_s,
         )  # fmt: skip
-        smooth = PolarFilter(problem.geometry, self.grid, self.filter_rad) if self.filtered else None
+        smooth = PolarFilter(problem.geometry, self.grid, self.filter_rad, ledger) if self.filtered else None
         method = Method(fluxes, scheme, dt_s, smooth, terms or TermFormats(), problem.advection)
         core = Core(problem.geometry, self.grid, backend, ledger, roles, physics, method)
         core.set_state(self.height, self.eastward, self.northward)

@@ -18,7 +18,7 @@ from mpsolve.models.shallow_water.method import TRIADS, Method, Physics, Set
 from mpsolve.models.shallow_water.stages import Stage
 from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.halo import Halo
-from mpsolve.parallel.space import Space
+from mpsolve.parallel.space import Space, counted_as
 from mpsolve.precision import get_format
 from mpsolve.solvers.multigrid.stencil import local_vector
 from mpsolve.solvers.vectors import scaled_copy
@@ -26,8 +26,8 @@ from mpsolve.solvers.vectors import scaled_copy
 Triple = tuple[float, float, float]
 #: Runs a stage: the scales of the increment that it reads and of the one that it makes.
 Run = Callable[[Triple, Triple], None]
-#: Operations of a stage on one cell: in one pass, and of each of its parts.
-FLOPS, TERMS_FLOPS, CONTINUITY_FLOPS, MOMENTUM_FLOPS, FRICTION_FLOPS = 150, 60, 30, 150, 60
+#: Operations of a stage on one cell: in one pass, of the vorticity at corners before it, and of each of its parts.
+FLOPS, CORNER_FLOPS, TERMS_FLOPS, CONTINUITY_FLOPS, MOMENTUM_FLOPS, FRICTION_FLOPS = 150, 34, 60, 30, 150, 60
 #: Where the largest number comes to lie in a narrow format: there is room for growth, and below it for small ones.
 TYPICAL = 256.0
 
@@ -91,7 +91,7 @@ class Place:
         """Return what adds a pass over some fields to the ledger."""
         cells = self.grid.shape[0] * self.grid.shape[1]
         moved = cells * sum(field.format.itemsize for field in fields)
-        name = min(fields, key=lambda field: field.format.bits).format.name
+        name = counted_as(fields)
         return lambda: self.space.ledger.add("stage", name, flops=flops * cells, bytes=moved)
 
 
@@ -196,12 +196,13 @@ def in_one_pass(place: Place, terms: Terms, stage: Stage, state: Set, given: Set
         point = points.energy_first if alone else points.energy_flat if place.flat else points.energy_over
     launch = place.space.bind(point, made, [*inputs, *place.vectors(names, like), *more], phase="stage", flops=FLOPS)
     constants = (physics.depth_m, physics.gravity_m_s2, dy, 1 / dy, physics.viscosity_m2_s, physics.drag_per_s)
-    last = float(stage.target < 0)
+    last, count = float(stage.target < 0), place.count((*state, *given, *terms.fields[:1]), CORNER_FLOPS)
 
     def run(read: Triple, written: Triple) -> None:
         scale = terms.scales[0]
         if before is not None:
             before(physics.depth_m, dy, 0.25, *read, 1 / scale)
+            count()
         keep, advance = factors(stage, method.dt_s, read, written)
         if alone:
             launch(*constants, 0.5, 0.25, last, *advance)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from mpsolve.field import Field
+from mpsolve.ledger import Ledger
 from mpsolve.models.shallow_water.geometry import Array, Geometry
 from mpsolve.parallel.cartesian import Cartesian
+
+#: The ledger's phase, and operations of a real Fourier transform of n numbers over n log2 n.
+PHASE, TRANSFORM_FLOPS = "filter", 2.5
 
 
 class PolarFilter:
@@ -26,9 +31,12 @@ class PolarFilter:
         Its division; rows are whole.
     latitude_rad : float
         Where it begins.
+    ledger : Ledger
+        Counts the transforms, and the rows read and written.
     """
 
-    def __init__(self, geometry: Geometry, grid: Cartesian, latitude_rad: float) -> None:
+    def __init__(self, geometry: Geometry, grid: Cartesian, latitude_rad: float, ledger: Ledger) -> None:
+        self._ledger = ledger
         rows = grid.slices[0]
         centres, edges = geometry.y[rows], geometry.y_edge[:-1][rows]
         self._parts = [_parts(latitudes, len(geometry.x), latitude_rad) for latitudes in (centres, centres, edges)]
@@ -43,6 +51,12 @@ class PolarFilter:
                 with np.errstate(all="ignore"):
                     waves = np.fft.rfft(values, axis=1) * factors
                     field.write(field.format.encode(np.fft.irfft(waves, columns, axis=1)), (lo, 0), (hi, columns))
+                self._count((hi - lo) * columns, columns, field.format.itemsize)
+
+    def _count(self, cells: int, columns: int, itemsize: int) -> None:
+        """Count a transform and its inverse with the product between them, and the cells read and written."""
+        flops = int(cells * (2 * TRANSFORM_FLOPS * math.log2(columns) + 1))
+        self._ledger.add(PHASE, "fp64", flops=flops, bytes=2 * cells * itemsize)
 
 
 def _parts(latitudes: Array, columns: int, latitude_rad: float) -> list[tuple[int, int, Array]]:
