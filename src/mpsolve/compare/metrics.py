@@ -18,6 +18,7 @@ METRICS = (
     "backward_error",
     "hpl_mxp_residual",
     "condition",
+    "error_l1",
     "error_l2",
     "error_linf",
     "rounding_error",
@@ -25,6 +26,8 @@ METRICS = (
     "rounding_over_truncation",
     "accepted",
     "mass_drift",
+    "energy_drift",
+    "enstrophy_drift",
     "time_s",
     "unknowns_per_s",
     "lu_flops_per_s",
@@ -43,6 +46,9 @@ OPTIONAL = (
     "rounding_over_truncation",
     "accepted",
     "mass_drift",
+    "error_l1",
+    "energy_drift",
+    "enstrophy_drift",
 )
 """Rows that are left out where no run has them: what only some kinds of solves have."""
 
