@@ -112,8 +112,8 @@ def _check_places(path: Path, dataset: Any, axes: Sequence[Any]) -> None:
         places = [scale.name for scale in dimension.values() if scale.shape]
         if places and axis is not None and axis.name not in places:
             raise FileError(
-                f"{path}: the {what} of {dataset.name.lstrip('/')!r} lie at {places[0].lstrip('/')!r}; they must lie at "
-                f"{axis.name.lstrip('/')!r}, at the centres of the cells"
+                f"{path}: the {what} of {dataset.name.lstrip('/')!r} lie at {places[0].lstrip('/')!r}; they must lie "
+                f"at {axis.name.lstrip('/')!r}, at the centres of the cells"
             )
 
 
