@@ -217,7 +217,7 @@ def run(
         results |= drifts(begin, diagnostics.invariants(core))
         found, why = _errors(model, backend, options, core, reference)
         results, reasons = results | found, reasons | why
-    outputs.leave(record, model, core, options.run, film, good=not problem)
+    outputs.leave(record, model, core, options, film, reference.state, good=not problem)
     advice = f"{problem}; the last good state is in fields.h5: take a shorter step or a wider format" if problem else ""
     label = results.get("label", "")
     outcome = Outcome(results, reasons, core.height(), advice, f"{variant.label}: {label}" if label else "")

@@ -34,8 +34,8 @@ class Rolled:
         ``finish(load, arrays, tendency, scalars, j, i)`` returns the value of each output.
     kept, made : int
         How many values and how many numbers between there are.
-    vectors : slice
-        Which of the arrays are the vectors.
+    vectors : tuple of int
+        Numbers of the first of the arrays that are vectors, and of the one after the last.
     """
 
     values: Callable
@@ -44,7 +44,7 @@ class Rolled:
     finish: Callable
     kept: int
     made: int
-    vectors: slice
+    vectors: tuple[int, int]
 
     @property
     def pieces(self) -> dict[str, Callable]:
@@ -97,7 +97,7 @@ def rolled_loops(
     """
     arrays = [f"a{number}" for number in range(counts[0])]
     inputs, scalars = _tuple(arrays), _tuple([f"c{number}" for number in range(counts[1])])
-    vectors, (kept, made) = _tuple(arrays[rolled.vectors]), rolled.names()
+    vectors, (kept, made) = _tuple(arrays[slice(*rolled.vectors)]), rolled.names()
     values, turned = _tuple([*kept, *(f"{n}n" for n in kept)]), _tuple([*(f"{n}n" for n in made), *made])
     size = (rolled.kept + rolled.made) * (strip(compute) + 2 * MARGIN)
     return [

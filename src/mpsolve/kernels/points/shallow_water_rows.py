@@ -82,8 +82,8 @@ def finish(load, a, t, c, j, i):
 
 
 ROLLED: dict[Callable | None, Rolled] = {
-    points.energy_first: Rolled(values_first, between, tendency, finish_first, 4, 5, slice(3, 12)),
-    points.energy_flat: Rolled(values_flat, between, tendency, finish, 4, 5, slice(6, 15)),
-    points.energy_over: Rolled(values_over, between, tendency, finish, 4, 5, slice(6, 15)),
+    points.energy_first: Rolled(values_first, between, tendency, finish_first, 4, 5, (3, 12)),
+    points.energy_flat: Rolled(values_flat, between, tendency, finish, 4, 5, (6, 15)),
+    points.energy_over: Rolled(values_over, between, tendency, finish, 4, 5, (6, 15)),
 }
 """The stages that have pieces."""
