@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-#: Bytes of a row of a strip: the rows that are kept then stay in the first-level cache.
-STRIP_BYTES = 1024
+#: Bytes of a row of a strip: the rows that are kept then stay in the second-level cache, and loops are long.
+STRIP_BYTES = 8192
 #: Elements of a kept row before its first column and after its last one, a whole line.
 MARGIN = 16
 

@@ -82,15 +82,14 @@ def _map(
     scale = DEGREES if geometry.sphere else 1e-3
     y, x = (place * scale for place in places)
     low, high = float(np.min(values)), float(np.max(values))
-    bound = max(-low, high) or 1.0
-    limits: dict[str, Any] = (
-        {"vmin": -bound, "vmax": bound, "cmap": "RdBu_r"} if low < 0 < high else {"cmap": "viridis"}
-    )
+    bound, signed = max(-low, high), low < 0 < high
+    limits: dict[str, Any] = {"vmin": -bound, "vmax": bound, "cmap": "RdBu_r"} if signed else {"cmap": "viridis"}
     mesh = axes.pcolormesh(x, y, values, shading="nearest", rasterized=True, **limits)
     # Lines go around the globe: they end where they begin.
     around = np.append(x, x[0] + (x[1] - x[0]) * len(x))
-    levels = MaxNLocator(LINES).tick_values(low, high) if high > low else []
-    if len(levels):
+    # A line at zero would wander about where there is nothing.
+    levels = [at for at in MaxNLocator(LINES).tick_values(low, high) if at or not signed] if high > low else []
+    if levels:
         axes.contour(around, y, np.hstack([values, values[:, :1]]), levels, colors="0.2", linewidths=0.5)
     if ground is not None:
         closed = np.hstack([ground, ground[:, :1]])
