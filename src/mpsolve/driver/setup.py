@@ -198,6 +198,13 @@ def _unstable(options: HeatAppOptions, error: UnstableStep, unit: str) -> str:
     )
 
 
+def grids(stepper: Stepper) -> tuple[dict[str, list[str]], str]:
+    """Return the grids of the inner solver for the record, and what the app says about them."""
+    layout = stepper.layout
+    found = {"grids": list(layout.grids), "messages": list(layout.notes)} if layout.grids else {}
+    return found, "\n".join(f"note: {note}" for note in layout.notes)
+
+
 def injected(comm: Intracomm, stepper: Stepper) -> dict[str, int]:
     """Return how many bits were flipped and messages repeated on all ranks, if that was asked for (collective)."""
     found, grid = {}, stepper.problem.grid
