@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,8 @@ RUNS = Path("runs")
 STATUSES = ("running", "ok", "failed", "interrupted")
 FILE_NAME = "run.json"
 FIELDS_NAME = "fields.h5"
+
+_HALF_WRITTEN = re.compile(r"\.(run\.json|fields\.h5|checkpoint-\d+\.h5)\.[0-9a-f]{8}")
 
 # A record is some kilobytes, with a line per rank; what is larger is not one of ours.
 LARGEST_BYTES = 256 * 2**20
@@ -302,8 +305,9 @@ def _first_write(directory: str | Path | None, app: str, content: dict[str, Any]
         path.mkdir(parents=True, exist_ok=True)
         claims.append(Claim(path))
         # Another run may have begun meanwhile, or the one that had it has ended well.
-        if not resumed or (path / FIELDS_NAME).exists():
+        if not (resumed and _unfinished(path)):
             _refuse_taken(path)
+        _clear(path)
         # Made here, where a failure reaches every rank, and opened later on rank 0 alone.
         (path / steps.FILE_NAME).touch(exist_ok=resumed)
     except OSError as problem:
@@ -317,6 +321,18 @@ def _refuse_taken(path: Path) -> None:
     for name in (FILE_NAME, steps.FILE_NAME, FIELDS_NAME):
         if os.path.lexists(path / name):
             raise FileError(f"{path} already holds a run ({name}); choose another directory with --out or delete it")
+
+
+def _unfinished(path: Path) -> bool:
+    """Tell whether a run may go on here: one that did not end well, which may have written its fields, or none."""
+    return not finished(path) if (path / FILE_NAME).exists() else not (path / FIELDS_NAME).exists()
+
+
+def _clear(path: Path) -> None:
+    """Delete what a run that was killed has left half-written."""
+    for left in path.iterdir():
+        if _HALF_WRITTEN.fullmatch(left.name):
+            left.unlink(missing_ok=True)
 
 
 def _cannot_make(path: Path, problem: OSError) -> FileError:
