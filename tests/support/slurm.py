@@ -37,6 +37,7 @@ SelectTypeParameters=CR_Core
 MpiDefault=pmi2
 ReturnToService=2
 KillWait=5
+MessageTimeout=60
 MinJobAge=3600
 SchedulerParameters=sched_interval=1,bf_interval=1
 SlurmdParameters=config_overrides
