@@ -150,13 +150,19 @@ def app_section(app: str, works: dict[str, Work], machines: list[Machine]) -> st
         if isinstance(full, Projection):
             gains = [f"{full.time_s / low.time_s:.1f}", f"{full.energy_j / low.energy_j:.1f}"]
         waits = f"{low.terms.waiting_s / low.time_s:.0%}"
+        energy = f"{_kilojoules(full)} to {_kilojoules(low)}"
         lines.append(
             f"| {machine.key} | {nodes:,} | {low.unknowns:.3g} | {' | '.join(cells)} | "
-            f"{low.low_s:.3g} - {low.high_s:.3g} | {gains[0]} | {gains[1]} | {waits} |"
+            f"{low.low_s:.3g} - {low.high_s:.3g} | {gains[0]} | {gains[1]} | {waits} | {energy} |"
         )
     if app in NOTES:
         lines.append(f"\n{NOTES[app]}")
     return "\n".join(lines)
+
+
+def _kilojoules(one: Projection | str) -> str:
+    """Return the energy for a thousand million unknowns."""
+    return "-" if isinstance(one, str) else f"{one.energy_j / one.unknowns * 1e6:.3g}"
 
 
 def claims_section(machines: list[Machine], works: dict[str, Work]) -> str:
