@@ -23,7 +23,7 @@ from mpsolve.projection.project import Projection, grown, node_counts, project
 from mpsolve.projection.work import Work
 
 PEAKS = {"FP64 peak": ("fp64_matrix", "fp64"), "BF16 or FP16 peak": ("bf16", "fp16"), "FP8 peak": ("fp8",)}
-STRONG = {"heat_fp32": "projected_heat_strong_jupiter.png", "mxp_bf16": "projected_lu_strong_jupiter.png"}
+STRONG = {"heat_fp32": "projected_heat_strong_jupiter.png"}
 KINDS = {"hpc": "HPC machines", "both": "both", "ai": "AI machines"}
 Series = Mapping[str, Sequence[float | None]]
 
@@ -41,7 +41,7 @@ def main() -> None:
     machines = [machine for machine in machines if machine.fp64 == "native"]
     draw(
         machines, gains(machines, works), "time in FP64 over time in low precision, both to the accuracy that is asked",
-        "What low precision gains on whole machines with FP64, memory full (projected)",
+        "What low precision gains on a whole machine with full memory (projected)",
         DOCS / "pictures" / "machines_gain.png",
     )  # fmt: skip
     jupiter = catalogue.load_machine("jupiter")
@@ -53,7 +53,7 @@ def draw_strong(works: dict[str, Work], name: str, machine: Machine, path: Path)
     """Draw a run that fills one node on more and more nodes."""
     full = grown(works[name], machine, 1, "memory")
     counts = node_counts(machine, f"1..{min(machine.nodes, most_nodes(full, machine))}")
-    title = f"{TITLES[full.app]} in {full.format} on {machine.name}, one node's memory full"
+    title = f"{TITLES[full.app]} in {full.format}, one node's memory full"
     draw_scaling(title, "strong", [project(full, machine, count) for count in counts], path)
     print(path)
 
@@ -99,6 +99,8 @@ def draw(machines: Sequence[Machine], series: Series, across: str, title: str, p
         names = [f"{machine.name.partition(' (')[0]} ({machine.kind})" for machine in machines]
         axes.set(xscale="log", yticks=range(len(names)), yticklabels=names, xlabel=across)
         axes.set_title(title, loc="left", fontsize=12)
+        # The least gain is none.
+        axes.set_xlim(left=min(1.0, axes.get_xlim()[0]))
         _plain_numbers(axes)
         figure.legend(loc="outside lower center", ncols=3, fontsize=10)
         figure.savefig(path, dpi=DOTS_PER_INCH * 0.8)
