@@ -1,4 +1,4 @@
-"""Draw docs/pictures/machines_*.png from the catalogue and the stored runs: ``python benchmarks/machines/draw.py``."""
+"""Draw docs/pictures/machines_*.png and projected_*.png: ``python benchmarks/machines/draw.py``."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,11 +16,14 @@ from write_page import DOCS, LOW, RUNS_FOLDER, TITLES, peak_energy, projected, r
 from mpsolve.compare.colours import CYCLE
 from mpsolve.compare.plot import DOTS_PER_INCH, STYLE
 from mpsolve.projection import catalogue
+from mpsolve.projection.grid_work import most_nodes
 from mpsolve.projection.machine import Machine
-from mpsolve.projection.project import Projection
+from mpsolve.projection.picture import draw_scaling
+from mpsolve.projection.project import Projection, grown, node_counts, project
 from mpsolve.projection.work import Work
 
 PEAKS = {"FP64 peak": ("fp64_matrix", "fp64"), "BF16 or FP16 peak": ("bf16", "fp16"), "FP8 peak": ("fp8",)}
+STRONG = {"heat_fp32": "projected_heat_strong_jupiter.png"}
 KINDS = {"hpc": "HPC machines", "both": "both", "ai": "AI machines"}
 Series = Mapping[str, Sequence[float | None]]
 
@@ -38,9 +41,21 @@ def main() -> None:
     machines = [machine for machine in machines if machine.fp64 == "native"]
     draw(
         machines, gains(machines, works), "time in FP64 over time in low precision, both to the accuracy that is asked",
-        "What low precision gains on whole machines with FP64, memory full (projected)",
+        "What low precision gains on a whole machine with full memory (projected)",
         DOCS / "pictures" / "machines_gain.png",
     )  # fmt: skip
+    jupiter = catalogue.load_machine("jupiter")
+    for name, picture in STRONG.items():
+        draw_strong(works, name, jupiter, DOCS / "pictures" / picture)
+
+
+def draw_strong(works: dict[str, Work], name: str, machine: Machine, path: Path) -> None:
+    """Draw a run that fills one node on more and more nodes."""
+    full = grown(works[name], machine, 1, "memory")
+    counts = node_counts(machine, f"1..{min(machine.nodes, most_nodes(full, machine))}")
+    title = f"{TITLES[full.app]} in {full.format}, one node's memory full"
+    draw_scaling(title, "strong", [project(full, machine, count) for count in counts], path)
+    print(path)
 
 
 def energies(machines: Sequence[Machine], works: dict[str, Work]) -> Series:
@@ -84,6 +99,8 @@ def draw(machines: Sequence[Machine], series: Series, across: str, title: str, p
         names = [f"{machine.name.partition(' (')[0]} ({machine.kind})" for machine in machines]
         axes.set(xscale="log", yticks=range(len(names)), yticklabels=names, xlabel=across)
         axes.set_title(title, loc="left", fontsize=12)
+        # The least gain is none.
+        axes.set_xlim(left=min(1.0, axes.get_xlim()[0]))
         _plain_numbers(axes)
         figure.legend(loc="outside lower center", ncols=3, fontsize=10)
         figure.savefig(path, dpi=DOTS_PER_INCH * 0.8)

@@ -14,7 +14,7 @@ RECORDS = Path(__file__).resolve().parent / "records"
 
 # App, its options, and the entries of the sweep with the names of their folders.
 RUNS = (
-    ("heat", (), {"fp64": "heat_fp64", "bf16": "heat_bf16"}),
+    ("heat", (), {"fp64": "heat_fp64", "fp32": "heat_fp32", "bf16": "heat_bf16"}),
     ("mxp", ("--n", "4096"), {"fp64": "mxp_fp64", "bf16": "mxp_bf16"}),
     (
         "climate",

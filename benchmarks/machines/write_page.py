@@ -19,7 +19,7 @@ RUNS_FOLDER = FOLDER / "records"
 DOCS = FOLDER.parents[1] / "docs"
 BEGIN, END = "<!-- check: begin -->", "<!-- check: end -->"
 # The run in low precision that stands for an app in the tables; the others are shown beside it.
-LOW = {"mxp": "bf16", "heat": "bf16", "climate": "fp16-fp32"}
+LOW = {"mxp": "bf16", "heat": "fp32", "climate": "fp16-fp32"}
 TITLES = {"mxp": "Dense LU (mxp)", "heat": "Implicit heat", "climate": "The climate core"}
 
 INTRODUCTION = """# Fourteen machines
@@ -36,13 +36,15 @@ and multiplied by that spread. Figures and their sources: `mpsolve machines NAME
 RUNS = """
 ## The runs
 
-| run | what | measured on {ranks} rank(s) of a 2-core host, s | exchanges of ghost cells | GB moved | accuracy |
-|---|---|---|---|---|---|
+Each ran on {ranks} rank of a 2-core host. What is projected are its counts, which do not depend on the host; how fast
+mpsolve is there is in [performance.md](performance.md).
+
+| run | what | exchanges of ghost cells | GB moved | accuracy |
+|---|---|---|---|---|
 {rows}
 
-Both formats of heat and mxp end at the accuracy that FP64 asks for: what differs is time and energy. {solver} takes
-{more:.1f} times as many iterations in BF16 here, which takes back a part of what a quarter of the bytes saves. The
-climate core adds increments in FP16 to a state in FP64 (fp16) or FP32 (fp16-fp32); its error is that of the grid
+All formats of heat and mxp end at the accuracy that FP64 asks for: what differs is time and energy. {iterations}
+The climate core adds increments in FP16 to a state in FP64 (fp16) or FP32 (fp16-fp32); its error is that of the grid
 (truncation), and rounding adds the part that the table has. It takes as many steps in every format.
 """
 NOTES = {
@@ -50,7 +52,8 @@ NOTES = {
     "climate": "The steps are those of the run, on a finer grid each: times are for so many steps, not for a day. With "
     "a state in FP64 the stages compute in FP64, so that fp16 saves bytes alone, and on machines without FP64 runs on "
     "their hosts. The polar filter is FP64 in each, is counted on the device, and waits for those at the poles, which "
-    "hold all of it; today mpsolve computes it on the processors beside a GPU.",
+    "hold all of it; today mpsolve computes it on the processors beside a GPU. Sums for corrections and diagnostics, "
+    "fewer than one in 20 steps, are left out.",
 }
 
 
@@ -85,11 +88,21 @@ def runs_section(works: dict[str, Work]) -> str:
         count = "-" if work.dense else f"{work.exchanges:,}"
         moved = sum(phase.bytes for phase in work.phases) / 1e9
         bytes_moved = "-" if work.dense else f"{moved:,.1f}"
-        rows.append(f"| {name} | {what} | {work.time_s:.2f} | {count} | {bytes_moved} | {accuracy(work)} |")
-    iterations = {name: read_run(RUNS_FOLDER / name)["results"] for name in ("heat_fp64", "heat_bf16")}
-    more = iterations["heat_bf16"]["iterations"] / iterations["heat_fp64"]["iterations"]
-    solver = str(iterations["heat_bf16"].get("inner_solver")).capitalize()
-    return RUNS.format(rows="\n".join(rows), ranks=works["heat_bf16"].ranks, more=more, solver=solver)
+        rows.append(f"| {name} | {what} | {count} | {bytes_moved} | {accuracy(work)} |")
+    return RUNS.format(rows="\n".join(rows), ranks=works["heat_fp64"].ranks, iterations=_iterations(works))
+
+
+def _iterations(works: dict[str, Work]) -> str:
+    """Return in words what low precision costs heat in iterations and saves it in bytes."""
+    results = {name: read_run(RUNS_FOLDER / name)["results"] for name in works if name.startswith("heat_")}
+    moved = {name: sum(phase.bytes for phase in works[name].phases) for name in results}
+    parts = []
+    for name in ("heat_fp32", "heat_bf16"):
+        less = moved["heat_fp64"] / moved[name]
+        format = name.removeprefix("heat_")
+        parts.append(f"{results[name]['iterations']} in {format}, which moves {less:.1f} times fewer bytes")
+    solver = str(results["heat_fp64"].get("inner_solver"))
+    return f"Heat ({solver})\ntakes {results['heat_fp64']['iterations']} iterations in fp64, {', and '.join(parts)}."
 
 
 def accuracy(work: Work) -> str:
@@ -140,13 +153,19 @@ def app_section(app: str, works: dict[str, Work], machines: list[Machine]) -> st
         if isinstance(full, Projection):
             gains = [f"{full.time_s / low.time_s:.1f}", f"{full.energy_j / low.energy_j:.1f}"]
         waits = f"{low.terms.waiting_s / low.time_s:.0%}"
+        energy = f"{_kilojoules(full)} to {_kilojoules(low)}"
         lines.append(
             f"| {machine.key} | {nodes:,} | {low.unknowns:.3g} | {' | '.join(cells)} | "
-            f"{low.low_s:.3g} - {low.high_s:.3g} | {gains[0]} | {gains[1]} | {waits} |"
+            f"{low.low_s:.3g} - {low.high_s:.3g} | {gains[0]} | {gains[1]} | {waits} | {energy} |"
         )
     if app in NOTES:
         lines.append(f"\n{NOTES[app]}")
     return "\n".join(lines)
+
+
+def _kilojoules(one: Projection | str) -> str:
+    """Return the energy for a thousand million unknowns."""
+    return "-" if isinstance(one, str) else f"{one.energy_j / one.unknowns * 1e6:.3g}"
 
 
 def claims_section(machines: list[Machine], works: dict[str, Work]) -> str:

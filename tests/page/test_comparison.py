@@ -40,7 +40,7 @@ def test_every_part_is_there(text):
         "On the machines of the catalogue", "backward_error", "JUPITER", "Isambard-AI", "precision.inner",
         "fp16 [~J]", "What limits fp64 on one node",
     ):  # fmt: skip
-        assert wanted in text, wanted
+        assert wanted in text.replace("<wbr>", ""), wanted
     pytest.importorskip("matplotlib")
     assert text.count("data:image/png;base64,") >= 4
 

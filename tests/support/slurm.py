@@ -37,6 +37,7 @@ SelectTypeParameters=CR_Core
 MpiDefault=pmi2
 ReturnToService=2
 KillWait=5
+MessageTimeout=60
 MinJobAge=3600
 SchedulerParameters=sched_interval=1,bf_interval=1
 SlurmdParameters=config_overrides
@@ -129,7 +130,7 @@ class Slurm:
         """Run a command of Slurm and return what it prints."""
         return self._run(*words)
 
-    def wait(self, job: str, timeout_s: float = 120.0) -> list[dict[str, str]]:
+    def wait(self, job: str, timeout_s: float = 200.0) -> list[dict[str, str]]:
         """Return the end of a job, or of every task of an array."""
         end = time.monotonic() + timeout_s
         while True:
@@ -140,10 +141,24 @@ class Slurm:
             time.sleep(0.3)
 
     def stop(self) -> None:
-        """End every daemon that was started, by its own pid file, controller first."""
+        """End every job, then every daemon that was started, by its own pid file, controller first."""
+        self._cancel()
         pids = [int(path.read_text()) for path in self.daemons if path.exists() and path.read_text().strip()]
         for pid in pids:
             try:
                 os.kill(pid, signal.SIGTERM)
             except ProcessLookupError:
                 continue
+
+    def _cancel(self) -> None:
+        """Cancel what still runs, such as the job of a test that gave up: it would go on without the daemons."""
+        try:
+            jobs = self._run("squeue", "-h", "-o", "%A").split()
+            if jobs:
+                self._run("scancel", *dict.fromkeys(jobs))
+            end = time.monotonic() + 30
+            while jobs and self._run("squeue", "-h", "-o", "%A").split() and time.monotonic() < end:
+                time.sleep(0.3)
+        except (OSError, subprocess.SubprocessError):
+            # Without a controller there is nothing to cancel.
+            return

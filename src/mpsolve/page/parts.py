@@ -14,11 +14,11 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); margin: 0 auto; max-width: 72rem; padding: 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; border-bottom: 1px solid var(--line); }
 h3 { font-size: 1rem; margin: 1.4rem 0 .4rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .4rem 0; }
+table { border-collapse: separate; border-spacing: 0; font-variant-numeric: tabular-nums; margin: .4rem 0; }
 th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff; white-space: normal; }
-td:first-child { min-width: 8rem; max-width: 18rem; overflow-wrap: anywhere; }
+td:first-child { min-width: 8rem; max-width: 18rem; overflow-wrap: break-word; }
 .wide { overflow-x: auto; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 26rem), 1fr)); gap: 1.2rem; }
 figure { margin: 0; } img { width: 100%; height: auto; }
@@ -62,10 +62,17 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     if len(rows) < 2:
         return ""
     head, *body = (
-        "<tr>" + "".join(f"<{kind}>{escape(cell)}</{kind}>" for cell in row) + "</tr>"
+        f"<tr><{kind}>{_breakable(row[0])}</{kind}>"
+        + "".join(f"<{kind}>{escape(cell)}</{kind}>" for cell in row[1:])
+        + "</tr>"
         for row, kind in zip(rows, ["th", *["td"] * (len(rows) - 1)], strict=True)
     )
     return f'<div class="wide"><table>\n<thead>{head}</thead>\n<tbody>{"".join(body)}</tbody>\n</table></div>'
+
+
+def _breakable(name: str) -> str:
+    """Return a name that a narrow column may break behind its underscores and dots."""
+    return escape(name).replace("_", "_<wbr>").replace(".", ".<wbr>")
 
 
 def notes(lines: Sequence[str]) -> str:
