@@ -212,3 +212,21 @@ def test_trouble_is_named_with_its_place(alone):
     core.state[1].set(np.where(np.arange(32) == 5, np.nan, 0.0) + np.zeros((16, 1)))
     core.state[0].set(0.0)
     assert trouble(core).text == "the eastward velocity is not finite in row 0, column 5"
+
+
+@pytest.mark.parametrize("scheme", ["ab2", "ssprk3"])
+def test_a_state_of_another_precision_is_scaled_anew(alone, scheme):
+    _, wide = stepped(alone, 5, "williamson6", (16, 32), 50.0, scheme=scheme)
+    _, narrow = core_of(alone, "williamson6", (16, 32), 50.0, scheme=scheme, roles=Roles(inner="fp16"))
+    chosen = narrow.scales
+    narrow.restore(*wide.saved())
+    assert wide.scales == (1.0, 1.0, 1.0) != narrow.scales
+    # A flow that hardly changes has increments of the size of those at its beginning.
+    assert all(0.5 <= now / then <= 2 for now, then in zip(narrow.scales, chosen, strict=True))
+    change = wide.height()
+    for core in (wide, narrow):
+        for _ in range(5):
+            core.step()
+    change = np.abs(wide.height() - change).max()
+    # FP16 rounds increments to half of 2**-11, in each of 15 stages at most.
+    assert np.abs(wide.height() - narrow.height()).max() < 15 * 2.0**-11 * change
