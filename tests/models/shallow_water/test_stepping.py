@@ -230,3 +230,15 @@ def test_a_state_of_another_precision_is_scaled_anew(alone, scheme):
     change = np.abs(wide.height() - change).max()
     # FP16 rounds increments to half of 2**-11, in each of 15 stages at most.
     assert np.abs(wide.height() - narrow.height()).max() < 15 * 2.0**-11 * change
+
+
+@pytest.mark.parametrize("name", ["williamson5", "turbulence"])
+def test_a_state_in_fp32_keeps_its_mass_to_rounding_of_fp64(alone, name):
+    _, core = core_of(alone, name, (16, 32), 50.0, roles=Roles(state="fp32", inner="fp16"))
+    begin, surface = diagnostics.invariants(core)["volume"], core.volume()
+    for _ in range(20):
+        core.step()
+    lost = diagnostics.invariants(core)["volume"] / begin - 1
+    core.restore_volume(surface)
+    # Both sums are rounded, and the volume over the mean height is a small part of the whole.
+    assert abs(diagnostics.invariants(core)["volume"] / begin - 1) <= 4 * 2.0**-53 < abs(lost)
