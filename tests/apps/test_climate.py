@@ -60,12 +60,31 @@ def test_every_option_of_the_core_changes_the_answer_and_no_rank_does(mpirun, tm
         (("--set", "climate.shape=[16]"), "must have 2 axes"),
         (("--sweep", "fp16:bf16"), "unknown precision.state 'bf16'; there are: fp64, fp32"),
         (("--set", "run.ranks=[1,2]"), "cuts an axis that must stay whole"),
+        (("--set", "climate.problem=williamson5", "--set", "climate.angle_rad=0.5"), "williamson5 has no angle"),
+        (
+            ("--config", "williamson1", "--set", "climate.drag_per_s=1e-6"),
+            "the flow of the problem williamson1 is fixed",
+        ),
     ],
 )
 def test_bad_input_is_named(mpirun, tmp_path, words, message):
     done = mpirun(2, *APP, *SMALL, *words, "--out", tmp_path)
     assert done.returncode == 2
     assert message in done.stderr
+
+
+def test_dry_ground_is_refused_with_its_place(mpirun, tmp_path):
+    ground = np.zeros((16, 32))
+    ground[11, 7] = 6000.0
+    with h5py.File(tmp_path / "ground.h5", "w") as file:
+        file["topography"] = ground
+        file["lat"], file["lon"] = -90 + (np.arange(16) + 0.5) * 11.25, (np.arange(32) + 0.5) * 11.25
+        for name, unit in (("topography", "m"), ("lat", "degrees_north"), ("lon", "degrees_east")):
+            file[name].attrs["units"] = unit
+    words = ("--config", "williamson5", *SMALL, "--set", f"climate.ground={tmp_path / 'ground.h5'}")
+    done = mpirun(2, *APP, *words, "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert "m in row 11, column 7: the ground must lie below the surface" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 #: Rounding may take this part of the truncation error of a precision that is recommended.
 ACCEPTED = 0.1
+#: Formats of increments that failed that in benchmarks/climate_accuracy.py.
+NOT_RECOMMENDED = ("fp8_e4m3", "fp8_e5m2")
 NO_SOLVE: dict[str, str] = dict.fromkeys(
     ("iterations", "refinements", "backward_error", "hpl_mxp_residual"), "explicit steps solve no system"
 )
@@ -258,6 +260,10 @@ def _errors(
         reasons |= dict.fromkeys(halves, "the grid cannot be halved on these ranks to estimate it")
     if reference.state is None:
         reasons |= dict.fromkeys(("rounding_error", "rounding_over_truncation", "accepted"), reference.reason)
+        if options.precision.inner in NOT_RECOMMENDED:
+            results["label"] = (
+                f"not recommended: {options.precision.inner} failed tests of acceptance (docs/climate.md)"
+            )
         return results, reasons
     results["rounding_error"] = diagnostics.relative_norms(core, height, reference.state)[1]
     if results["truncation_error"]:

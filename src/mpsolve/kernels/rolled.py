@@ -24,11 +24,13 @@ class Rolled:
     ----------
     values : callable
         ``values(load, arrays, scalars, j, i)`` returns the decoded values of a cell.
+    row : callable
+        ``row(load, vectors, scalars, j)`` returns numbers that all cells of a row need.
     between : callable
-        ``between(load, rows, vectors, scalars, j, i)``: ``rows`` are those of the values of row j, then of row j + 1,
-        each loaded by its column alone.
+        ``between(load, rows, vectors, row, scalars, j, i)``: ``rows`` are those of the values of row j, then of row
+        j + 1, each loaded by its column alone.
     tendency : callable
-        ``tendency(load, rows, between, vectors, scalars, j, i)``: ``between`` are the rows that were made for row
+        ``tendency(load, rows, between, vectors, row, scalars, j, i)``: ``between`` are the rows that were made for row
         j - 1, then those for row j.
     finish : callable
         ``finish(load, arrays, tendency, scalars, j, i)`` returns the value of each output.
@@ -39,6 +41,7 @@ class Rolled:
     """
 
     values: Callable
+    row: Callable
     between: Callable
     tendency: Callable
     finish: Callable
@@ -49,7 +52,8 @@ class Rolled:
     @property
     def pieces(self) -> dict[str, Callable]:
         """The functions by their names in the generated module."""
-        return {"values": self.values, "between": self.between, "tendency": self.tendency, "finish": self.finish}
+        names = ("values", "row", "between", "tendency", "finish")
+        return {name: getattr(self, name) for name in names}
 
     def names(self) -> tuple[list[str], list[str]]:
         """Return what rows of values and of what lies between are called in the generated module."""
@@ -112,13 +116,14 @@ def rolled_loops(
         "            for j in range(start - 2, stop + 2):",
         f"                value = values({inputs}, {scalars}, i + 1, j)",
         *(f"                set_element({name}n, (j,), value[{n}])" for n, name in enumerate(kept)),
+        f"            numbers = row({vectors}, {scalars}, i)",
         "            if i >= lo0 - 1:",
         "                for j in range(start - 1, stop + 1):",
-        f"                    value = between({values}, {vectors}, {scalars}, i, j)",
+        f"                    value = between({values}, {vectors}, numbers, {scalars}, i, j)",
         *(f"                    set_element({name}, (j,), value[{n}])" for n, name in enumerate(made)),
         "            if i >= lo0:",
         "                for j in range(start, stop):",
-        f"                    change = tendency({values}, {turned}, {vectors}, {scalars}, i, j)",
+        f"                    change = tendency({values}, {turned}, {vectors}, numbers, {scalars}, i, j)",
         f"                    value = finish({inputs}, change, {scalars}, i, j)",
         *(f"                    {line}" for line in stores),
         *(f"                {line}" for line in after),

@@ -227,3 +227,33 @@ def test_the_ledger_has_the_filter_and_the_arithmetic_of_the_stages(comm, core_o
     # Beyond 1 rad lie 8 rows of cells and 9 of southern faces: three stages read and write them in 2 bytes.
     filtered = comm.allreduce(work.get("filter", {}).get("fp64", {}).get("bytes", 0))
     assert filtered == 3 * (8 + 8 + 9) * 48 * 2 * 2
+
+
+@pytest.mark.parametrize("scheme", ["ab2", "ssprk3"])
+def test_a_state_of_another_precision_is_scaled_anew(alone, scheme):
+    _, wide = stepped(alone, 5, "williamson6", (16, 32), 50.0, scheme=scheme)
+    _, narrow = core_of(alone, "williamson6", (16, 32), 50.0, scheme=scheme, roles=Roles(inner="fp16"))
+    chosen = narrow.scales
+    narrow.restore(*wide.saved())
+    assert wide.scales == (1.0, 1.0, 1.0) != narrow.scales
+    # A flow that hardly changes has increments of the size of those at its beginning.
+    assert all(0.5 <= now / then <= 2 for now, then in zip(narrow.scales, chosen, strict=True))
+    change = wide.height()
+    for core in (wide, narrow):
+        for _ in range(5):
+            core.step()
+    change = np.abs(wide.height() - change).max()
+    # FP16 rounds increments to half of 2**-11, in each of 15 stages at most.
+    assert np.abs(wide.height() - narrow.height()).max() < 15 * 2.0**-11 * change
+
+
+@pytest.mark.parametrize("name", ["williamson5", "turbulence"])
+def test_a_state_in_fp32_keeps_its_mass_to_rounding_of_fp64(alone, name):
+    _, core = core_of(alone, name, (16, 32), 50.0, roles=Roles(state="fp32", inner="fp16"))
+    begin, surface = diagnostics.invariants(core)["volume"], core.volume()
+    for _ in range(20):
+        core.step()
+    lost = diagnostics.invariants(core)["volume"] / begin - 1
+    core.restore_volume(surface)
+    # Both sums are rounded, and the volume over the mean height is a small part of the whole.
+    assert abs(diagnostics.invariants(core)["volume"] / begin - 1) <= 4 * 2.0**-53 < abs(lost)

@@ -31,40 +31,46 @@ def values_over(load, a, c, j, i):
     return c[0] + height - load(a[15], j, i), height, u, v
 
 
-def between(load, w, o, c, j, i):
+def row(load, o, c, j):
+    """Return what the vectors o have for the points of row j, but for the one along i."""
+    dx, dxe, ra, rz, fa, fb, fc, wind, open = o
+    here = load(dx, j), load(dxe, j), load(ra, j), load(ra, j) * c[2], load(rz, j) * c[2], load(wind, j), load(open, j)
+    return (*here, load(dx, j + 1), load(dxe, j + 1), load(rz, j + 1), load(fa, j + 1), load(fb, j + 1))
+
+
+def between(load, w, o, r, c, j, i):
     """Return potential vorticity, vorticity and flux of row j + 1, flux along and Bernoulli function of row j.
 
-    w = the values of row j, then those of row j + 1; o = the vectors
+    w = the values of row j, then those of row j + 1; o = the vectors; r = `row`
     """
     h, e, u, v, hn, en, un, vn = w
-    dx, dxe, ra, rz, fa, fb, fc, wind, open = o
+    x0, w0, area, rdx, xp, wp, rz, fa, fb = r[0], r[1], r[2], r[3], r[7], r[8], r[9], r[10], r[11]
     gravity, dy, viscosity, half, quarter = c[1], c[2], c[4], c[6], c[7]
     h00, h0m, hp0, hpm, u00, u0p = load(h, i), load(h, i - 1), load(hn, i), load(hn, i - 1), load(u, i), load(u, i + 1)
-    v00, vp0, w0, wp, rdx = load(v, i), load(vn, i), load(dxe, j), load(dxe, j + 1), load(ra, j) * dy
-    zp0 = ((vp0 - load(vn, i - 1)) * dy - (load(un, i) * load(dx, j + 1) - u00 * load(dx, j))) * load(rz, j + 1)
-    sp0 = (load(fa, j + 1) + load(fb, j + 1) * load(fc, i) + zp0) / (quarter * (hp0 + hpm + (h00 + h0m)))
+    v00, vp0 = load(v, i), load(vn, i)
+    zp0 = ((vp0 - load(vn, i - 1)) * dy - (load(un, i) * xp - u00 * x0)) * rz
+    sp0 = (fa + fb * load(o[6], i) + zp0) / (quarter * (hp0 + hpm + (h00 + h0m)))
     speeds, across = u00 * u00 + u0p * u0p, v00 * v00 * w0 + vp0 * vp0 * wp
-    d00 = ((u0p - u00) * dy + (vp0 * wp - v00 * w0)) * load(ra, j)
+    d00 = ((u0p - u00) * dy + (vp0 * wp - v00 * w0)) * area
     b00 = viscosity * d00 - (gravity * load(e, i) + quarter * (speeds + across * rdx))
     return sp0, zp0, half * (hp0 + h00) * vp0 * wp, half * (h00 + h0m) * u00 * dy, b00
 
 
-def tendency(load, w, m, o, c, j, i):
+def tendency(load, w, m, o, r, c, j, i):
     """Return the tendencies of height and velocities; m = what is between for row j - 1, then for row j."""
     h, e, u, v, hn, en, un, vn = w
     s, z, f, gm, bm, sn, zn, fn, g, b = m
-    dx, dxe, ra, rz, fa, fb, fc, wind, open = o
-    dy, rdy, viscosity, drag, quarter = c[2], c[3], c[4], c[5], c[7]
+    area, rdx, rwx, wind, open = r[2], r[3], r[4], r[5], r[6]
+    rdy, viscosity, drag, quarter = c[3], c[4], c[5], c[7]
     s00, z00, f00, f0m, fp0, fpm = load(s, i), load(z, i), load(f, i), load(f, i - 1), load(fn, i), load(fn, i - 1)
     gm0, gmp, g00, g0p, b00 = load(gm, i), load(gm, i + 1), load(g, i), load(g, i + 1), load(b, i)
-    area, rdx = load(ra, j), load(ra, j) * dy
     height = -((g0p - g00) + (fp0 - f00)) * area
     turn = quarter * (s00 * (f0m + f00) + load(sn, i) * (fpm + fp0))
     twist = quarter * (s00 * (gm0 + g00) + load(s, i + 1) * (gmp + g0p))
     east = turn * rdx + (b00 - load(b, i - 1)) * rdx - viscosity * (load(zn, i) - z00) * rdy
-    east = east + load(wind, j) - drag * load(u, i)
-    north = (b00 - load(bm, i)) * rdy + viscosity * (load(z, i + 1) - z00) * (load(rz, j) * dy) - twist * rdy
-    return height, east, (north - drag * load(v, i)) * load(open, j)
+    east = east + wind - drag * load(u, i)
+    north = (b00 - load(bm, i)) * rdy + viscosity * (load(z, i + 1) - z00) * rwx - twist * rdy
+    return height, east, (north - drag * load(v, i)) * open
 
 
 def finish_first(load, a, t, c, j, i):
@@ -82,8 +88,8 @@ def finish(load, a, t, c, j, i):
 
 
 ROLLED: dict[Callable | None, Rolled] = {
-    points.energy_first: Rolled(values_first, between, tendency, finish_first, 4, 5, (3, 12)),
-    points.energy_flat: Rolled(values_flat, between, tendency, finish, 4, 5, (6, 15)),
-    points.energy_over: Rolled(values_over, between, tendency, finish, 4, 5, (6, 15)),
+    points.energy_first: Rolled(values_first, row, between, tendency, finish_first, 4, 5, (3, 12)),
+    points.energy_flat: Rolled(values_flat, row, between, tendency, finish, 4, 5, (6, 15)),
+    points.energy_over: Rolled(values_over, row, between, tendency, finish, 4, 5, (6, 15)),
 }
 """The stages that have pieces."""

@@ -59,7 +59,8 @@ def draw(folder: Path, geometry: Geometry, shown: Shown) -> list[Path]:
     for name, title, values, unit, places in maps:
         made.append(folder / f"{name}.png")
         ground = shown.ground if name == "height" else None
-        _map(made[-1], geometry, values, (f"{title}, {shown.about}", unit), places, ground)
+        # Rounding is noise, through which lines would go everywhere.
+        _map(made[-1], geometry, values, (f"{title}, {shown.about}", unit), places, ground, lines=name != "rounding")
     if geometry.periodic:
         made.append(_spectrum(folder / "spectrum.png", shown.vorticity, shown.about))
     return made
@@ -72,6 +73,8 @@ def _map(
     texts: tuple[str, str],
     places: tuple[Array, Array],
     ground: Array | None,
+    *,
+    lines: bool,
 ) -> None:
     """Draw a map under a title, with a unit; colours are about zero for both signs, white lines show the ground."""
     from matplotlib.figure import Figure
@@ -89,7 +92,7 @@ def _map(
     around = np.append(x, x[0] + (x[1] - x[0]) * len(x))
     # A line at zero would wander about where there is nothing.
     levels = [at for at in MaxNLocator(LINES).tick_values(low, high) if at or not signed] if high > low else []
-    if levels:
+    if levels and lines:
         axes.contour(around, y, np.hstack([values, values[:, :1]]), levels, colors="0.2", linewidths=0.5)
     if ground is not None:
         closed = np.hstack([ground, ground[:, :1]])

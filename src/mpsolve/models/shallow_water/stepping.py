@@ -30,6 +30,8 @@ HALO = 2
 #: Exponent of the scale of velocities where nothing moves.
 SMALLEST_EXPONENT = -40
 
+#: How often a surface in less than FP64 is raised: what rounding leaves of a volume falls to that of a few cells.
+RAISES = 4
 #: Names of the parts of a state.
 NAMES = ("surface", "eastward", "northward")
 
@@ -282,10 +284,25 @@ class Core:
     def restore_volume(self, volume_m3: float) -> float:
         """Raise the surface everywhere so that the volume is what it was; return by how much, m (collective).
 
-        Rounding of increments to a narrow format adds and removes water at random.
+        Rounding of increments to a narrow format adds and removes water at random. Where the state itself is rounded to
+        less than FP64, what that takes is added before it, some times over, and the rest in the cell that is finest.
         """
         whole = float(np.sum(self.geometry.area_m2)) * self.geometry.shape[1]
-        rise = (volume_m3 - self.volume()) / whole
-        surface = self.state[0]
-        surface.set(surface.to_numpy() + rise)
+        surface, rise = self.state[0], 0.0
+        values, wide = surface.to_numpy(), self._state.bits >= 64
+        for _ in range(1 if wide else RAISES):
+            rise += (volume_m3 - self.volume()) / whole
+            surface.set(values + rise)
+        if not wide:
+            self._settle(volume_m3)
         return rise
+
+    def _settle(self, volume_m3: float) -> None:
+        """Put the rest of a volume into the cell whose height over the mean is the least (collective)."""
+        rest, values = volume_m3 - self.volume(), self.state[0].to_numpy()
+        row, column = map(int, np.unravel_index(int(np.argmin(np.abs(values))), values.shape))
+        here = (self.grid.lo[0] + row, self.grid.lo[1] + column)
+        least = min(self.grid.comm.allgather((abs(float(values[row, column])), *here)))
+        if least[1:] == here:
+            values[row, column] += rest / self.geometry.area_m2[here[0]]
+            self.state[0].set(values)
