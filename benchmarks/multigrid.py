@@ -20,7 +20,7 @@ from run import in_turn
 FORMATS = ("fp64", "fp32", "bf16", "fp16")
 RTOL = 1e-10
 #: Cells along an axis, axes, and ``dt k / h^2``; Poisson's equation is the limit of a long step.
-CASES = ((1025, 2, 1e3), (2049, 2, 1e3), (4097, 2, 1e3), (129, 3, 1e9))
+CASES = ((1025, 2, 1e3), (2049, 2, 1e3), (4097, 2, 1e3), (129, 3, 1e9), (257, 3, 1e9))
 QUICK = ((65, 2, 1e3), (17, 3, 1e9))
 #: PETSc's preconditioners; the fastest one counts.
 PRECONDITIONERS = ("hypre", "gamg")

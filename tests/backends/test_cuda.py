@@ -16,6 +16,7 @@ from mpsolve.operators.diffusion import Diffusion
 from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.space import Space
 from mpsolve.precision import get_format
+from mpsolve.solvers.multigrid.options import MultigridOptions
 from mpsolve.solvers.refinement import RefinementSolver
 from mpsolve.solvers.refinement_options import RefinementOptions
 
@@ -43,6 +44,32 @@ def test_a_solve_has_the_bits_of_the_processor_on_any_number_of_ranks(
     grid, result, found = solved(world, case, emulation.backend(), name, inner)
     assert np.array_equal(whole(grid, found), values)
     assert result == expected
+
+
+@pytest.mark.parametrize("cycle", ["v", "full", "w"])
+@pytest.mark.parametrize("varying", [False, True], ids=["uniform", "varying"])
+def test_the_ways_of_a_cycle_are_launched_as_a_whole_and_change_no_bit_and_no_count(
+    alone, diffusion, monkeypatch, cycle, varying
+):
+    case, captured = diffusion((40, 41), SIDES, varying=varying), []
+    device = type(emulation.backend().device)
+    monkeypatch.setattr(device, "captured", lambda self, action: captured.append(action) or action)
+    options = MultigridOptions(cycle=cycle)
+    answers = []
+    for backend in (lookup.find("backends", "cpu").create(1), emulation.backend()):
+        grid = Cartesian.create(alone, case.shape, case.periodic, halo=2)
+        space = Space(alone, backend, grid.shape, 2, Ledger())
+        operator = Diffusion(grid, space, case.coefficients(grid), get_format("fp64"))
+        choice = RefinementOptions(inner="multigrid", ladder=("fp32",), rtol=1e-12, multigrid=options)
+        solver = RefinementSolver(operator, choice)
+        solver.right_hand_side.set(np.random.default_rng(4).uniform(-1, 1, case.shape))
+        answers.append((solver.solve(), solver.solution.to_numpy(), space.ledger.to_dict()))
+    (expected, values, work), (result, found, counted) = answers
+    assert result == expected
+    assert np.array_equal(found, values)
+    assert counted == work
+    # Down and up, for cycles from zero and from a guess; W-cycles go up and down in between.
+    assert len(captured) == {"v": 4, "full": 2, "w": 0}[cycle]
 
 
 @pytest.mark.parametrize("local", [False, True], ids=["vectors", "fields"])

@@ -33,13 +33,22 @@ class Preconditioner:
     ----------
     output : Field
         The preconditioned residual.
-    layout : Layout
-        Its grids.
+    hierarchy : Hierarchy or None
+        The grids of multigrid.
     """
 
     output: Field
     apply: Callable[[], object]
-    layout: Layout = Layout()
+    hierarchy: Hierarchy | None = None
+
+    @property
+    def layout(self) -> Layout:
+        """Its grids, described."""
+        return self.hierarchy.layout if self.hierarchy else Layout()
+
+    def widened(self) -> tuple[MultigridOptions, str] | None:
+        """See `InnerSolver.widened` (collective)."""
+        return self.hierarchy.widened() if self.hierarchy else None
 
     def __call__(self) -> None:
         """Compute the output (collective for multigrid, else local)."""
@@ -95,7 +104,7 @@ def _multigrid(operator: Operator, residual: Field, options: MultigridOptions) -
         copy(1.0)
         level.cycle(False, full=options.cycle == "full")
 
-    return Preconditioner(level.u, apply, hierarchy.layout)
+    return Preconditioner(level.u, apply, hierarchy)
 
 
 def _jacobi(operator: Operator, residual: Field) -> Preconditioner | None:

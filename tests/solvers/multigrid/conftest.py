@@ -15,12 +15,29 @@ from mpsolve.solvers.refinement_options import RefinementOptions
 def refined(make_space):
     """Return a function that solves a `DiffusionCase` by multigrid: ``solve(comm, case, name, **options)``."""
 
-    def solve(comm, case, name="fp64", *, backend="cpu", inner="multigrid", rtol=1e-12, ladder=None, **options):
+    def solve(
+        comm,
+        case,
+        name="fp64",
+        *,
+        backend="cpu",
+        inner="multigrid",
+        preconditioner="auto",
+        rtol=1e-12,
+        ladder=None,
+        **options,
+    ):
         grid, space = make_space(comm, case.shape, case.periodic, backend=backend, halo=2)
         operator = Diffusion(grid, space, case.coefficients(grid), get_format("fp64"))
         solver = RefinementSolver(
             operator,
-            RefinementOptions(inner=inner, ladder=ladder or (name,), rtol=rtol, multigrid=MultigridOptions(**options)),
+            RefinementOptions(
+                inner=inner,
+                preconditioner=preconditioner,
+                ladder=ladder or (name,),
+                rtol=rtol,
+                multigrid=MultigridOptions(**options),
+            ),
         )
         solver.right_hand_side.set(np.random.default_rng(4).uniform(-1, 1, case.shape)[grid.slices])
         return grid, solver, solver.solve()

@@ -59,6 +59,18 @@ def test_levels_too_narrow_to_help_fall_back_during_the_solve(world, diffusion, 
 
 
 @pytest.mark.ranks
+@pytest.mark.parametrize("inner", ["cg", "fgmres"])
+def test_levels_of_a_preconditioner_fall_back_as_well(world, diffusion, refined, inner):
+    case = diffusion((65, 65), (HELD, HELD), reaction=0.0)
+    _, solver, result = refined(
+        world, case, "fp32", inner=inner, preconditioner="multigrid", levels=("fp32", "fp8_e4m3")
+    )
+    assert result.converged
+    assert result.format == "fp32"
+    assert any("of its residual in fp8_e4m3, now bf16" in change.reason for change in result.escalations)
+
+
+@pytest.mark.ranks
 @pytest.mark.parametrize("varying", [False, True], ids=["uniform", "varying"])
 @pytest.mark.parametrize("backend", ["cpu", "reference"])
 def test_coarse_levels_may_be_wider_than_fine_ones(world, diffusion, refined, backend, varying):

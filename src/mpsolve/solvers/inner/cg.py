@@ -68,6 +68,10 @@ class ConjugateGradients(InnerSolver):
         fields, dots = ((w, u), ((1, 1), (0, 1))) if u is r else ((w, u, r), ((1, 2), (0, 1)))
         self._apply = operator.affine(*fields, dots=dots, phase="inner")
 
+    def widened(self) -> tuple[MultigridOptions, str] | None:
+        """Look for the level of the preconditioner that fails; see `InnerSolver.widened`."""
+        return self._precondition.widened() if self._precondition is not None else None
+
     def solve(self, rtol: float, max_iterations: int) -> InnerResult:
         """Solve from a zero guess; see `InnerSolver.solve`."""
         for field in (self._p, self._s, self.correction):

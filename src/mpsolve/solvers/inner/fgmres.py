@@ -135,6 +135,10 @@ class FlexibleGmres(InnerSolver):
         fields = [self._w, vector, following]
         return self.space.bind(orthogonalise, [self._w], fields, dots=dots, phase="inner", flops=2)
 
+    def widened(self) -> tuple[MultigridOptions, str] | None:
+        """Look for the level of the preconditioner that fails; see `InnerSolver.widened`."""
+        return self._precondition.widened() if self._precondition is not None else None
+
     def solve(self, rtol: float, max_iterations: int) -> InnerResult:
         """Solve from a zero guess; see `InnerSolver.solve`."""
         self.correction.storage[...] = 0

@@ -29,6 +29,7 @@ class Multigrid(InnerSolver):
 
     def __init__(self, operator: Operator, options: MultigridOptions) -> None:
         hierarchy = Hierarchy(operator, options)
+        self._hierarchy = hierarchy
         self.options, self.level, self.gain = options, hierarchy.level, hierarchy.gain
         self.layout = hierarchy.layout
         self.right_hand_side: Field = self.level.b
@@ -45,7 +46,7 @@ class Multigrid(InnerSolver):
 
     def widened(self) -> tuple[MultigridOptions, str] | None:
         """Look for the level that fails; see `InnerSolver.widened`."""
-        return self.options.widened(self.level.b.format, self.level.reductions())
+        return self._hierarchy.widened()
 
 
 def create(

@@ -2,7 +2,7 @@
 
 Coarse cell I stands for the fine cells 2 I and 2 I + 1 of each halved axis and lies on the first of them. Cells with
 odd indices are interpolated from the cells beside them as the operator itself would, with what couples them along the
-other axes added up, so that P keeps currents continuous across jumps.
+other axes added up, so that P keeps currents continuous across jumps. Strong cells that this misses are in `points.py`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from mpsolve.kernels.transfers.layout import corners
 from mpsolve.solvers.multigrid.couplings import Couplings, Offset, offsets_before
+from mpsolve.solvers.multigrid.points import follow_missed
 
 #: A reaction below this part of the diagonal does not make an interpolated value smaller. A strong cell between weak
 #: ones would vanish from the coarse grid, although it is coupled to cells like it that are as far from others.
@@ -71,6 +72,7 @@ def interpolate(couplings: Couplings, halved: tuple[bool, ...]) -> Interpolation
             places = [np.arange(axis in odd, n, 2 if halved[axis] else 1) for axis, n in enumerate(shape)]
             if all(map(len, places)):
                 _interpolate_between(couplings, weights, missing, held, odd, places)
+    follow_missed(couplings, halved, weights, missing, HELD)
     return Interpolation(halved, weights, missing)
 
 

@@ -42,7 +42,7 @@ class Hierarchy:
     """
 
     def __init__(self, operator: Operator, options: MultigridOptions) -> None:
-        diffusion = _checked(operator)
+        self._options, diffusion = options, _checked(operator)
         if options.smoother == "lines" and diffusion.rows() is None:
             raise ConfigError(
                 "multigrid.smoother = lines needs varying coefficients and rows that are not cut between ranks; "
@@ -57,6 +57,10 @@ class Hierarchy:
         alone = diffusion.grid.comm.size == 1
         self.level: Level = chained(level, operator.space, options) if alone else level
         self.layout = Layout(tuple(self.level.describe()), tuple(self.level.notes()))
+
+    def widened(self) -> tuple[MultigridOptions, str] | None:
+        """Return options with a wider format for the level that failed last; see `InnerSolver.widened` (collective)."""
+        return self._options.widened(self.level.b.format, self.level.reductions())
 
 
 def _checked(operator: Operator) -> Diffusion:

@@ -193,7 +193,7 @@ class Chain(Level):
 
     def cycle(self, guess: bool, full: bool = False) -> None:
         """See `Level.cycle`."""
-        if full:
+        if full and not guess:
             self._top.cycle(guess, full)
             return
         down, up = self._ways[guess]
