@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +107,8 @@ def killed(run: Run) -> None:
     """Kill a rank, and restart."""
     process = run.begin("killed")
     if alive := ranks_below(process.pid):
-        os.kill(run.rng.choice(alive), signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(run.rng.choice(alive), signal.SIGKILL)
     _wait(process)
     if _finished(run, "killed"):
         return
@@ -128,7 +130,8 @@ def damaged(run: Run) -> None:
     """Kill a rank, damage the newest checkpoint, and restart."""
     process = run.begin("damaged")
     for rank in ranks_below(process.pid):
-        os.kill(rank, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(rank, signal.SIGKILL)
     _wait(process)
     if _finished(run, "damaged"):
         return
