@@ -1,13 +1,19 @@
 # make heat   the main job on the Earth's map, in four precisions
 # make test   every check that CI runs
 # make bench  the measurements of benchmarks/, kept in benchmarks/results/
-# make soak   ranks killed KILLS times for each app, a thousand flipped solves, jobs that go back into the queue
+# make soak   random runs with faults for MINUTES
+# make nightly   the long forms: two hours of soak, ranks killed KILLS times for each app, a thousand flipped solves,
+#                100,000 damaged files, 100,000 that a fuzzer makes, jobs that go back into the queue
 #
 # Both make .venv first. It is made again only when pyproject.toml changes: until then nothing uses the network.
 
 PYTHON ?= python3
 RANKS ?= 8
+WORKERS ?= 2
+MINUTES ?= 5
+SEED ?= 0
 KILLS ?= 50
+INPUTS ?= 10000
 VENV := .venv
 BIN := $(VENV)/bin
 MPIRUN := $(BIN)/mpirun
@@ -19,7 +25,7 @@ RANK_TESTS = $(shell grep -rlE --include='test_*.py' 'mark\.ranks' tests --exclu
 PYTEST := $(BIN)/python -m pytest -q -rs
 
 .DELETE_ON_ERROR:
-.PHONY: heat test bench soak clean format lint types structure doctest unit ranks apps
+.PHONY: heat test bench soak nightly clean format lint types structure doctest unit ranks apps
 
 heat: $(VENV)/.run-installed
 	$(MPIRUN) -n $(RANKS) $(BIN)/python -m mpsolve.apps.heat --config configs/earth.toml --sweep fp64,fp32,bf16,fp16
@@ -34,8 +40,14 @@ bench: $(VENV)/.run-installed
 	$(BIN)/python benchmarks/run.py
 
 soak: $(VENV)/.test-installed
-	MPSOLVE_SOAK=1 MPSOLVE_KILLS=$(KILLS) MPSOLVE_INJECTIONS=1000 $(PYTEST) -o timeout=0 \
-	  tests/apps/test_kills.py tests/solvers/test_injection.py tests/jobs
+	$(BIN)/python tests/soak/soak.py --minutes $(MINUTES) --seed $(SEED)
+
+nightly: $(VENV)/.test-installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=3.0'
+	MPSOLVE_SOAK=1 MPSOLVE_KILLS=$(KILLS) MPSOLVE_INJECTIONS=1000 MPSOLVE_INPUTS=$(INPUTS) $(PYTEST) -o timeout=0 \
+	  tests/apps/test_kills.py tests/solvers/test_injection.py tests/records/test_hostile_input.py tests/jobs
+	$(BIN)/python tests/soak/fuzz.py --runs $(INPUTS)
+	$(MAKE) --no-print-directory soak MINUTES=120
 
 clean:
 	rm -rf $(VENV) build src/*.egg-info .pytest_cache .ruff_cache .hypothesis
@@ -53,10 +65,10 @@ $(VENV)/.test-installed: $(VENV)/.run-installed
 
 # The checks. One thread a process: ranks and tests already fill the cores.
 format lint types structure doctest unit ranks apps: $(VENV)/.test-installed
-doctest unit ranks apps structure: export OMP_NUM_THREADS := 1
-doctest unit ranks apps structure: export OPENBLAS_NUM_THREADS := 1
-doctest unit ranks apps structure: export MKL_NUM_THREADS := 1
-doctest unit ranks apps structure: export NUMBA_NUM_THREADS := 1
+doctest unit ranks apps structure soak nightly: export OMP_NUM_THREADS := 1
+doctest unit ranks apps structure soak nightly: export OPENBLAS_NUM_THREADS := 1
+doctest unit ranks apps structure soak nightly: export MKL_NUM_THREADS := 1
+doctest unit ranks apps structure soak nightly: export NUMBA_NUM_THREADS := 1
 
 format:
 	$(BIN)/ruff format --check .
@@ -75,8 +87,9 @@ structure:
 doctest:
 	$(PYTEST) --doctest-modules --doctest-glob=README.md src README.md
 
+# Files are shared by processes; a file stays in one, with what its tests share.
 unit:
-	$(PYTEST) tests --ignore=tests/structure --ignore=tests/apps
+	$(PYTEST) --numprocesses $(WORKERS) --dist loadfile tests --ignore=tests/structure --ignore=tests/apps
 
 # Rank 0 reports; tests/conftest.py silences the others, and ends all ranks with the report of the one that fails.
 ranks:

@@ -406,6 +406,7 @@ def test_flags_that_are_not_given_have_neutral_values():
         "config": None,
         "set": [],
         "precision": None,
+        "inject": None,
         "sweep": (),
         "backend": None,
         "out": None,

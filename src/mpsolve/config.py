@@ -191,6 +191,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--restart", metavar="auto|PATH", help="go on from the newest checkpoint of --out, or from this one"
     )
+    parser.add_argument(
+        "--inject",
+        metavar="bitflip:RATE",
+        help="flip that part of the bits of low-precision arrays, to see what happens",
+    )
     parser.add_argument("--print-config", action="store_true", help="print the resolved configuration as TOML and stop")
 
 

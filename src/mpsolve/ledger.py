@@ -1,6 +1,8 @@
 """Work counts of a run: flops, bytes, messages and reductions, per phase and per number format."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
 
@@ -31,6 +33,7 @@ class Ledger:
     counts: dict[str, dict[str, Counts]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict, compare=False)
     _mark: float | None = field(default=None, compare=False, repr=False)
+    _silent: bool = field(default=False, compare=False, repr=False)
 
     def start_clock(self) -> None:
         """Measure the time of each phase from now on."""
@@ -52,6 +55,8 @@ class Ledger:
         **work : int
             Any of ``flops``, ``bytes``, ``messages``, ``message_bytes``, ``reductions``.
         """
+        if self._silent:
+            return
         try:
             counts = self.counts[phase][format_name]
         except KeyError:
@@ -66,6 +71,15 @@ class Ledger:
             now = time.perf_counter()
             self.seconds[phase] = self.seconds.get(phase, 0.0) + now - self._mark
             self._mark = now
+
+    @contextmanager
+    def silence(self) -> Iterator[None]:
+        """Count nothing inside: for work whose counts are known as a whole."""
+        self._silent = True
+        try:
+            yield
+        finally:
+            self._silent = False
 
     def absorb(self, other: dict[str, dict[str, dict[str, int]]]) -> None:
         """Add the counts of another ledger, given as the dictionary that `to_dict` returns."""

@@ -53,6 +53,7 @@ def test_every_option_of_the_core_changes_the_answer_and_no_rank_does(mpirun, tm
     [
         (("--set", "time.dt_s=1e5"), "the largest stable step is"),
         (("--set", "time.dt_s=100", "--set", "climate.viscosity_m2_s=1e9"), "the largest stable step is"),
+        (("--inject", "bitflip:1e-3"), "run.inject = 'bitflip:1e-3': explicit steps refine nothing"),
         (("--set", "time.correct_energy=true", "--set", "climate.wind_m_s2=1e-5"), "time.correct_energy = true: wind"),
         (("--set", "precision.inner=fp16", "--set", "precision.vorticity=bf16"), "at most one format of 16 bits"),
         (("--set", "climate.problem=williamson9"), "did you mean 'williamson"),

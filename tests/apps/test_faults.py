@@ -6,7 +6,7 @@ import pytest
 
 WORDS = (
     "-m", "mpsolve.apps.heat", "--backend", "reference", "--precision", "fp16", "--set", "run.pictures=false",
-    "--set", "heat.shape=[24,30]", "--set", "time.steps=2", "--set", "run.inject=bitflip:2e-3",
+    "--set", "heat.shape=[24,30]", "--set", "time.steps=2", "--inject", "bitflip:2e-3",
 )  # fmt: skip
 
 

@@ -7,7 +7,9 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from quick_apps import answer
 from slurm import Slurm
 
 ROOT = Path(__file__).parents[2]
@@ -71,21 +73,59 @@ def test_a_sweep_ends_in_a_comparison_of_all_precisions(cluster, folder):
         assert precision in table
 
 
-@pytest.mark.skipif("MPSOLVE_SOAK" not in os.environ, reason="Slurm waits two minutes before it requeues: make soak")
-def test_a_job_whose_time_is_up_saves_goes_back_into_the_queue_and_goes_on(cluster, folder):
-    long = (*SMALL[:-1], "time.steps=250", "--backend", "reference")
-    job = cluster.submit("-N", "2", "jobs/heat.sbatch", *long, folder=folder, MPSOLVE_ENVIRONMENT=sys.prefix)
-    log, steps = folder / f"mpsolve-heat-{job}.log", folder / "runs" / f"heat-{job}" / "steps.jsonl"
+LONG = (*SMALL[:-1], "time.steps=250", "--backend", "reference")
+
+
+@pytest.fixture(scope="module")
+def whole(mpirun, tmp_path_factory):
+    """Return the answer of a run that has all the time it needs."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    done = mpirun(2, "-m", "mpsolve.apps.heat", *LONG, "--out", out)
+    assert done.returncode == 0, done.stderr
+    return answer(out)
+
+
+def begun(cluster, folder, *words):
+    """Submit a long job; return it, its log and its run directory when it has made its first steps."""
+    job = cluster.submit("-N", "2", *words, "jobs/heat.sbatch", *LONG, folder=folder, MPSOLVE_ENVIRONMENT=sys.prefix)
+    log, out = folder / f"mpsolve-heat-{job}.log", folder / "runs" / f"heat-{job}"
     end = time.monotonic() + 90
-    while not steps.exists() or not steps.read_text():
+    while not (out / "steps.jsonl").exists() or not (out / "steps.jsonl").read_text():
         assert time.monotonic() < end, log.read_text() if log.exists() else cluster.states(job)
         time.sleep(0.1)
-    cluster.command("scancel", "--signal=USR1", "--batch", job)
+    return job, log, out
+
+
+def test_a_job_that_was_cancelled_has_saved_and_the_next_one_goes_on(cluster, folder, whole):
+    job, log, out = begun(cluster, folder)
+    cluster.command("scancel", job)
+    (end,) = cluster.wait(job)
+    assert end["JobState"] == "CANCELLED", log.read_text()
+    assert json.loads((out / "run.json").read_text())["status"] == "interrupted"
+    again = cluster.submit(
+        "-N", "1", "jobs/heat.sbatch", *LONG, "--out", str(out), folder=folder, MPSOLVE_ENVIRONMENT=sys.prefix
+    )
+    (end,) = cluster.wait(again)
+    assert end["JobState"] == "COMPLETED", (folder / f"mpsolve-heat-{again}.log").read_text()
+    assert "checkpoint-" in json.loads((out / "run.json").read_text())["resumed"]
+    assert np.array_equal(answer(out), whole)
+
+
+@pytest.mark.skipif("MPSOLVE_SOAK" not in os.environ, reason="Slurm waits two minutes before it requeues: make nightly")
+@pytest.mark.parametrize("end_of_time", ["signal", "limit"])
+def test_a_job_whose_time_is_up_saves_goes_back_into_the_queue_and_goes_on(cluster, folder, whole, end_of_time):
+    # The signal comes so many seconds before the limit; Slurm looks at limits twice a minute.
+    limit = ("--time=1", "--signal=B:USR1@55") if end_of_time == "limit" else ()
+    job, log, out = begun(cluster, folder, *limit)
+    if end_of_time == "signal":
+        cluster.command("scancel", "--signal=USR1", "--batch", job)
+    end = time.monotonic() + 120
     while cluster.states(job)[0]["Restarts"] == "0":
-        assert time.monotonic() < end + 60, log.read_text()
+        assert time.monotonic() < end, log.read_text()
         time.sleep(0.2)
-    (last,) = cluster.wait(job, 150)
+    (last,) = cluster.wait(job, 400)
     assert last["JobState"] == "COMPLETED", log.read_text()
-    record = json.loads((steps.parent / "run.json").read_text())
+    record = json.loads((out / "run.json").read_text())
     assert record["status"] == "ok" and "checkpoint-" in record["resumed"]
     assert record["results"]["steps"] == 250
+    assert np.array_equal(answer(out), whole)

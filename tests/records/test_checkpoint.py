@@ -57,7 +57,27 @@ def test_an_array_that_claims_more_than_the_file_holds_takes_no_memory(tmp_path)
     path = checkpoint.save(tmp_path, 1, {}, {})
     with h5py.File(path, "a") as file:
         file.create_dataset("arrays/huge", (1 << 40,), "f8")
+        file.create_dataset("checksums/huge", (1,), "u4")
     with pytest.raises(FileError, match="larger than the file"):
+        checkpoint.load(path)
+
+
+def test_arrays_that_were_given_other_names_are_damage(tmp_path):
+    path = checkpoint.save(tmp_path, 1, ARRAYS, {})
+    with h5py.File(path, "a") as file:
+        name = next(iter(file["arrays"]))
+        file["arrays"].move(name, "other")
+    with pytest.raises(FileError, match="its arrays are not those that have checksums"):
+        checkpoint.load(path)
+
+
+@pytest.mark.parametrize("name", ["numbers", "arrays", "checksums"])
+def test_a_link_that_leads_elsewhere_is_damage(tmp_path, name):
+    path = checkpoint.save(tmp_path, 1, ARRAYS, {})
+    with h5py.File(path, "a") as file:
+        del file[name]
+        file[name] = np.dtype("f8")
+    with pytest.raises(FileError, match="checkpoint-000000000001.h5"):
         checkpoint.load(path)
 
 

@@ -1,6 +1,6 @@
 """Files that were damaged or made to harm: every reader returns or raises an error of its own, in bounded time.
 
-MPSOLVE_INPUTS says how many inputs each reader gets.
+MPSOLVE_INPUTS says how many inputs each reader gets; make nightly sets it to 10,000.
 """
 
 import json
@@ -9,84 +9,21 @@ import random
 import time
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
+from hostile_files import READERS, whole
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mpsolve import config
 from mpsolve.driver.options import HeatAppOptions
 from mpsolve.errors import MpsolveError
-from mpsolve.models.earth.surface_file import read_surface
-from mpsolve.models.matrix_files import hdf5, matrix_market, npy
-from mpsolve.models.shallow_water.geometry import plane
-from mpsolve.models.shallow_water.input_file import read_ground
-from mpsolve.records import checkpoint
-from mpsolve.records.fields import list_fields, read_fields, write_fields
+from mpsolve.models.matrix_files import npy
 from mpsolve.records.run import read_run
 from mpsolve.records.steps import read_steps
 
 INPUTS = int(os.environ.get("MPSOLVE_INPUTS", "120"))
 SLOWEST_S = 10.0
-RECORD = {
-    "schema_version": 1, "status": "ok", "app": "heat", "argv": [], "energy": [], "ledger": {}, "reasons": {},
-    "config": {"a": {"b": [1, 2.5, "x"]}}, "environment": {"ranks": []}, "precision": {"inner": "fp16"},
-    "results": {"time_s": 1.0},
-}  # fmt: skip
-GRID = plane((6, 8), (6e3, 8e3), 1e-4, 0.0, walls=False)
-
-
-def ground(path):
-    with h5py.File(path, "w") as file:
-        for name, values in (("y", GRID.y), ("x", GRID.x), ("bottom", np.ones((6, 8)))):
-            file[name] = values
-            file[name].attrs["units"] = "m"
-
-
-def surface(path):
-    with h5py.File(path, "w") as file:
-        file["lat"], file["lon"] = np.linspace(-85, 85, 18), np.linspace(-175, 175, 36)
-        file["land_fraction"] = np.full((18, 36), 50.0)
-
-
-def matrix_market_file(path):
-    path.write_text("%%MatrixMarket matrix coordinate real general\n3 3 3\n1 1 1.0\n2 2 2.0\n3 3 3.0\n")
-
-
-def both_fields(path):
-    list_fields(path)
-    read_fields(path)
-
-
-def whole(reader):
-    """Return a function that opens a matrix and reads all of it."""
-
-    def read(path):
-        matrix = reader.open_matrix(path, "")
-        return matrix.block(slice(0, matrix.n), slice(0, matrix.n))
-
-    return read
-
-
-#: How a valid file is made, and what reads it.
-READERS = {
-    "run.json": (lambda path: path.write_text(json.dumps(RECORD)), lambda path: read_run(path.parent)),
-    "steps.jsonl": (lambda path: path.write_text('{"kind": "step", "step": 1, "residual": 1e-9}\n' * 3), read_steps),
-    "config.toml": (
-        lambda path: path.write_text('[heat]\nshape = [8, 9]\n[time]\nsteps = 3\n[precision]\ninner = "fp16"\n'),
-        lambda path: config.load(HeatAppOptions, path, [], {}),
-    ),
-    "fields.h5": (lambda path: write_fields(path, {"x": (np.arange(5.0), "1", {})}, {"app": "heat"}), both_fields),
-    "checkpoint.h5": (
-        lambda path: checkpoint.save(path.parent, 3, {"a": np.arange(9.0)}, {"b": 1}).rename(path),
-        checkpoint.load,
-    ),
-    "matrix.npy": (lambda path: np.save(path, np.eye(4)), whole(npy)),
-    "matrix.mtx": (matrix_market_file, whole(matrix_market)),
-    "matrix.h5": (lambda path: h5py.File(path, "w").create_dataset("A", data=np.eye(4)).file.close(), whole(hdf5)),
-    "ground.nc": (ground, lambda path: read_ground(path, GRID)),
-    "surface.h5": (surface, read_surface),
-}  # fmt: skip
-
 INSERTED = (b"\x00", b"\xff" * 8, b"9" * 30, b"[" * 50, b"nan", b"1e999", b"\n", b"\\u0000")
 
 
@@ -103,9 +40,7 @@ def damaged(content: bytes, rng: random.Random) -> bytes:
         elif kind == 2:
             del data[place : place + rng.choice((1, 4, 64))]
         elif kind == 3:
-            data[place:place] = rng.choice(
-                (b"\x00", b"\xff" * 8, b"9" * 30, b"[" * 50, b"nan", b"1e999", b"\n", b"\\u0000")
-            )
+            data[place:place] = rng.choice(INSERTED)
         else:
             del data[place:]
     return bytes(data)
@@ -136,3 +71,48 @@ def test_a_pickle_in_an_npy_file_is_not_opened(tmp_path):
     np.save(tmp_path / "a.npy", np.array([[print, print], [print, print]], dtype=object), allow_pickle=True)
     with pytest.raises(MpsolveError):
         whole(npy)(tmp_path / "a.npy")
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+ANY_JSON = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner)
+)
+SECTIONS = st.sampled_from(["heat", "time", "precision", "solver", "run", "model", "other"])
+KEYS = st.sampled_from(["shape", "steps", "dt_s", "inner", "residual", "rtol", "checkpoint_steps", "inject", "problem"])
+RECORD_NAMES = st.sampled_from(["schema_version", "status", "app", "config", "energy", "ledger", "results", "reasons"])
+
+
+def read_or_refused(read):
+    try:
+        read()
+    except MpsolveError as error:
+        assert str(error)
+
+
+@given(st.dictionaries(RECORD_NAMES, ANY_JSON), ANY_JSON)
+def test_a_record_of_any_json_is_read_or_refused(tmp_path_factory, content, other):
+    folder = tmp_path_factory.getbasetemp() / "any"
+    folder.mkdir(exist_ok=True)
+    for one in (content, {"schema_version": 1, **content}, other):
+        (folder / "run.json").write_text(json.dumps(one))
+        read_or_refused(lambda: read_run(folder))
+
+
+@given(st.lists(ANY_JSON, max_size=4), st.binary(max_size=20))
+def test_steps_of_any_json_are_read_or_refused(tmp_path_factory, rows, tail):
+    path = tmp_path_factory.getbasetemp() / "any.jsonl"
+    path.write_bytes("".join(json.dumps(row) + "\n" for row in rows).encode() + tail)
+    read_or_refused(lambda: read_steps(path))
+
+
+@given(st.dictionaries(SECTIONS, st.dictionaries(KEYS, ANY_JSON) | SCALARS))
+def test_options_of_any_values_are_read_or_refused(tmp_path_factory, content):
+    path = tmp_path_factory.getbasetemp() / "any.toml"
+    lines = []
+    for section, values in content.items():
+        if isinstance(values, dict):
+            lines += [f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
+        else:
+            lines.insert(0, f"{section} = {json.dumps(values)}")
+    path.write_text("\n".join(lines))
+    read_or_refused(lambda: config.load(HeatAppOptions, path))

@@ -25,7 +25,10 @@ SECTIONS = {
 def create(directory, comm, **changes):
     given = {"app": "heat", "config": {"grid": {"shape": (64, 32)}}, "argv": ["heat", "--sweep"]}
     given |= {"precision": {"inner": "bf16"}} | changes
-    return RunRecord.create(directory, given["app"], given["config"], given["argv"], comm, given["precision"])
+    resumed = given.get("resumed", "")
+    return RunRecord.create(
+        directory, given["app"], given["config"], given["argv"], comm, given["precision"], resumed=resumed
+    )
 
 
 @pytest.fixture
@@ -90,6 +93,32 @@ def test_leftovers_of_a_run_are_not_overwritten_either(tmp_path, comm, left):
     with pytest.raises(FileError, match=re.escape(left)):
         create(tmp_path, comm)
     assert (tmp_path / left).read_text() == "precious"
+
+
+def test_a_run_that_was_killed_at_its_very_end_goes_on_and_its_leftovers_are_deleted(tmp_path, comm):
+    create(tmp_path, comm)._close()
+    for name in ("fields.h5", ".run.json.0123abcd", ".checkpoint-000000000008.h5.0123abcd", ".mine"):
+        (tmp_path / name).write_text("half")
+    create(tmp_path, comm, resumed="checkpoint-000000000006.h5")
+    assert sorted(path.name for path in tmp_path.glob("*")) == [
+        ".lock",
+        ".mine",
+        "fields.h5",
+        "run.json",
+        "steps.jsonl",
+    ]
+
+
+def test_a_run_that_ended_well_does_not_go_on(tmp_path, comm):
+    create(tmp_path, comm).finish("ok", {}, Ledger(), [])
+    with pytest.raises(FileError, match="already holds a run"):
+        create(tmp_path, comm, resumed="checkpoint-000000000006.h5")
+
+
+def test_fields_without_a_run_are_not_overwritten_by_one_that_goes_on(tmp_path, comm):
+    (tmp_path / "fields.h5").write_text("precious")
+    with pytest.raises(FileError, match=r"already holds a run \(fields\.h5\)"):
+        create(tmp_path, comm, resumed="the beginning")
 
 
 def test_an_empty_directory_may_be_used(tmp_path, comm):

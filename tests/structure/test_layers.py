@@ -7,7 +7,7 @@ from collections.abc import Iterator
 # an import. Folders inside a folder come after it, so that an entry may use what lies beside the folder; a contract
 # (base) that the folder above is written against comes before it.
 ORDER = (
-    ("errors", "lookup", "options", "config", "ledger", "timing"),
+    ("errors", "lookup", "options", "config", "ledger", "timing", "hdf5_reading"),
     ("formats", "precision", "bins"),
     ("field", "kernels", "gemm", "backends", "gemm_probe"),
     ("parallel",),

@@ -121,6 +121,7 @@ def test_the_tests_mirror_the_source(root):
         "structure",
         "readme",
         "benchmarks",
+        "soak",
         "support",
         "gpu",
         "jobs",

@@ -56,12 +56,15 @@ class Backend(ABC):
         The card that this rank uses; empty where arrays lie in the memory of the processor.
     sends_from_device : bool
         Whether MPI takes halo messages from the memory of the card.
+    captures : bool
+        Whether launches may be captured and done again together.
     """
 
     name: str
     threads: int
     device_name: str = ""
     sends_from_device: bool = False
+    captures: bool = False
 
     @property
     @abstractmethod
@@ -101,6 +104,10 @@ class Backend(ABC):
 
     def synchronize(self) -> None:  # noqa: B027 - the processor is done when a kernel returns
         """Wait until everything that was launched is done (local)."""
+
+    def captured(self, action: Callable[[], object]) -> Callable[[], object]:
+        """Return what does an action again with as few launches as possible; see `Device.captured`."""
+        return action
 
     def direct_messages(self, on: bool) -> None:  # noqa: B027 - only a device has memory of its own
         """Let MPI take halo messages from the memory of the device, or from that of the host."""

@@ -104,6 +104,7 @@ class CpuBackend(Backend):
         scratch: tuple[int, ...] = (),
     ) -> Launch:
         """Compile a point function and bind it to arrays; see `Backend.bind`."""
+        from mpsolve.kernels.points.shallow_water_rows import ROLLED
         from mpsolve.kernels.source import KernelSpec
 
         fields = [given for given in (*outputs, *inputs) if isinstance(given, Field)]
@@ -128,6 +129,7 @@ class CpuBackend(Backend):
             stream=large and not aliases and not (dots and max(output.format.itemsize for output in outputs) < 4),
             aliases=aliases,
             scratch=scratch,
+            rolled=ROLLED.get(point) if fields[0].halo > 1 and not (dots or aliases or rounding != "nearest") else None,
         )
         first = first if first is not None else (0,) * fields[0].ndim
         return _Compiled(self, spec, outputs, inputs, lo, hi, first, key)

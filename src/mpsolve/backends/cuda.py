@@ -40,6 +40,7 @@ class CudaBackend(Backend):
     """
 
     name = "cuda"
+    captures = True
 
     def __init__(self, device: Device, threads: int) -> None:
         self.device, self.threads, self.device_name = device, threads, device.name
@@ -73,6 +74,10 @@ class CudaBackend(Backend):
     def synchronize(self) -> None:
         """Wait for the device."""
         self.device.synchronize()
+
+    def captured(self, action: Callable[[], object]) -> Callable[[], object]:
+        """Capture the launches of an action; see `Backend.captured`."""
+        return self.device.captured(action)
 
     def direct_messages(self, on: bool) -> None:
         """Say where MPI takes messages from; for exchanges that are laid out from now on."""

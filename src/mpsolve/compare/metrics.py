@@ -19,6 +19,7 @@ METRICS = (
     "backward_error",
     "hpl_mxp_residual",
     "condition",
+    "error_l1",
     "error_l2",
     "error_linf",
     "rounding_error",
@@ -26,6 +27,8 @@ METRICS = (
     "rounding_over_truncation",
     "accepted",
     "mass_drift",
+    "energy_drift",
+    "enstrophy_drift",
     "time_s",
     "unknowns_per_s",
     "lu_flops_per_s",
@@ -44,6 +47,9 @@ OPTIONAL = (
     "rounding_over_truncation",
     "accepted",
     "mass_drift",
+    "error_l1",
+    "energy_drift",
+    "enstrophy_drift",
 )
 """Rows that are left out where no run has them: what only some kinds of solves have."""
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mpsolve import lookup
 from mpsolve.backends.base import Backend
 from mpsolve.driver import climate_outputs as outputs
@@ -28,7 +30,7 @@ from mpsolve.models.shallow_water.geometry import Geometry
 from mpsolve.models.shallow_water.input_file import read_ground, read_state
 from mpsolve.models.shallow_water.method import TermFormats
 from mpsolve.models.shallow_water.model import Given, ShallowWaterModel, filters
-from mpsolve.models.shallow_water.problems.base import DAY_S
+from mpsolve.models.shallow_water.problems.base import DAY_S, Problem
 from mpsolve.models.shallow_water.stepping import HALO, Core
 from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.launch import agree
@@ -68,13 +70,54 @@ def build(comm: Intracomm, options: ClimateAppOptions) -> ClimateModel:
     chosen = options.climate
     rows, columns = chosen.shape
     problem = lookup.find("models.shallow_water.problems", chosen.problem).create((rows, columns), chosen.angle_rad)
+    _check_used(problem, chosen)
     periodic = (problem.geometry.periodic, True)
     # The filter needs whole circles of latitude.
     split = (True, not filters(problem, chosen.filter_rad))
     ranks = options.run.ranks or None
     grid = Cartesian.create(comm, (rows, columns), periodic, halo=HALO, ranks_per_axis=ranks, split=split)
     grid = replace(grid, transport=Transport(options.halo.check))
-    return ClimateModel(problem, grid, chosen.filter_rad, agree(comm, lambda: _given(problem.geometry, chosen)))
+    model = ClimateModel(problem, grid, chosen.filter_rad, agree(comm, lambda: _given(problem.geometry, chosen)))
+    _check_depth(model)
+    return model
+
+
+def _check_used(problem: Problem, chosen: ClimateOptions) -> None:
+    """Refuse options that would do nothing in a problem."""
+    if chosen.angle_rad and not problem.tilts:
+        raise ConfigError(
+            f"climate.angle_rad = {chosen.angle_rad:g}: the problem {chosen.problem} has no angle; set it to 0"
+        )
+    moving = {
+        "wind_m_s2": chosen.wind_m_s2, "drag_per_s": chosen.drag_per_s,
+        "viscosity_m2_s": max(chosen.viscosity_m2_s, 0.0), "hyperviscosity_m4_s": chosen.hyperviscosity_m4_s,
+    }  # fmt: skip
+    for name, value in moving.items() if problem.advection else ():
+        if value:
+            raise ConfigError(
+                f"climate.{name} = {value:g}: the flow of the problem {chosen.problem} is fixed; set it to 0"
+            )
+
+
+def _check_depth(model: ShallowWaterModel) -> None:
+    """Refuse an initial state or a ground that leaves a cell dry (collective).
+
+    Raises
+    ------
+    ConfigError
+        On every rank.
+    """
+    if model.problem.advection:
+        return
+    depth = model.height - (0.0 if model.bottom is None else model.bottom)
+    row, column = np.unravel_index(int(np.argmin(depth)), depth.shape)
+    mine = (float(depth[row, column]), int(row) + model.grid.lo[0], int(column) + model.grid.lo[1])
+    least, row, column = min(model.grid.comm.allgather(mine))
+    if not least > 0:
+        raise ConfigError(
+            f"the depth at the beginning is {least:g} m in row {row}, column {column}: the ground must lie below the "
+            "surface everywhere (climate.ground, climate.initial)"
+        )
 
 
 def _given(geometry: Geometry, chosen: ClimateOptions) -> Given:
@@ -174,7 +217,7 @@ def run(
         results |= drifts(begin, diagnostics.invariants(core))
         found, why = _errors(model, backend, options, core, reference)
         results, reasons = results | found, reasons | why
-    outputs.leave(record, model, core, options.run, film, good=not problem)
+    outputs.leave(record, model, core, options, film, reference.state, good=not problem)
     advice = f"{problem}; the last good state is in fields.h5: take a shorter step or a wider format" if problem else ""
     label = results.get("label", "")
     outcome = Outcome(results, reasons, core.height(), advice, f"{variant.label}: {label}" if label else "")

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from mpsolve.driver.options import GRID_BACKENDS, HaloTable, RunOptions, option, table
+from mpsolve.driver.options import GRID_BACKENDS, NOTHING_REPAIRS, HaloTable, RunOptions, option, table
 from mpsolve.lookup import names
 from mpsolve.models.shallow_water.method import FLUXES, TermFormats
 from mpsolve.models.shallow_water.stages import SCHEMES
@@ -102,6 +102,8 @@ class ClimateAppOptions:
     run: RunOptions = table(RunOptions)
 
     def __post_init__(self) -> None:
+        if self.run.inject:
+            raise ValueError(f"run.inject = {self.run.inject!r}: {NOTHING_REPAIRS}")
         chosen = self.climate
         changed = chosen.wind_m_s2 or chosen.drag_per_s or chosen.viscosity_m2_s > 0 or chosen.hyperviscosity_m4_s
         if self.time.correct_energy and changed:

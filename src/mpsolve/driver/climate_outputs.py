@@ -6,25 +6,50 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mpsolve.driver.options import RunOptions
+from mpsolve.driver.climate_options import ClimateAppOptions
 from mpsolve.errors import ConfigError
 from mpsolve.models.shallow_water import diagnostics
 from mpsolve.models.shallow_water.animation import Film
 from mpsolve.models.shallow_water.model import ShallowWaterModel
+from mpsolve.models.shallow_water.problems.base import DAY_S
 from mpsolve.models.shallow_water.stepping import Core
 from mpsolve.parallel.launch import agree
 from mpsolve.records.run import RunRecord
 
 
 def leave(
-    record: RunRecord, model: ShallowWaterModel, core: Core, chosen: RunOptions, film: Film | None, *, good: bool
+    record: RunRecord,
+    model: ShallowWaterModel,
+    core: Core,
+    options: ClimateAppOptions,
+    film: Film | None,
+    exact: NDArray[np.float64] | None,
+    *,
+    good: bool,
 ) -> None:
-    """Write and draw what the options ask for; no pictures of a run that failed (collective)."""
-    if chosen.fields:
+    """Write and draw what the options ask for; no pictures of a run that failed (collective).
+
+    Parameters
+    ----------
+    record : RunRecord
+        Of the run; its folder takes the files.
+    model, core : ShallowWaterModel, Core
+        At the end of the run.
+    options : ClimateAppOptions
+        Of the run.
+    film : Film or None
+        What an animation shows.
+    exact : ndarray or None
+        The height of the FP64 run of the same sweep, local block.
+    good : bool
+        Whether the run got to its end.
+    """  # fmt: skip
+    if options.run.fields:
         _write(record, model, core)
-    if chosen.pictures and good and find_spec("matplotlib") is not None:
-        _draw(record, model, core)
+    if options.run.pictures and good and find_spec("matplotlib") is not None:
+        _draw(record, model, core, options, exact)
     if film is not None and film.frames:
         from mpsolve.models.shallow_water.picture import animate
 
@@ -62,13 +87,22 @@ def _write(record: RunRecord, model: ShallowWaterModel, core: Core) -> None:
     agree(model.grid.comm, write)
 
 
-def _draw(record: RunRecord, model: ShallowWaterModel, core: Core) -> None:
-    """Draw height and vorticity on rank 0 (collective)."""
-    answer = model.answer(core.steps * core.method.dt_s)
-    truth = None if answer is None else model.grid.gather(np.ascontiguousarray(answer))
-    height, spin = model.grid.gather(core.height()), model.grid.gather(diagnostics.vorticity(core))
+def _draw(
+    record: RunRecord, model: ShallowWaterModel, core: Core, options: ClimateAppOptions, exact: NDArray | None
+) -> None:
+    """Draw the maps on rank 0 (collective)."""
+
+    def whole(values: NDArray | None) -> NDArray | None:
+        return None if values is None else model.grid.gather(np.ascontiguousarray(values))
+
+    time_s, chosen = core.steps * core.method.dt_s, options.precision
+    height, spin = whole(core.height()), whole(diagnostics.vorticity(core))
+    truth, ground = whole(model.answer(time_s)), whole(model.bottom)
+    exact = None if options.is_fp64 else whole(exact)
     if height is None or spin is None:
         return
-    from mpsolve.models.shallow_water.picture import draw
+    from mpsolve.models.shallow_water.picture import Shown, draw
 
-    draw(record.directory, model.problem.geometry, height, spin, truth)
+    formats = chosen.inner if chosen.state == "fp64" else f"{chosen.inner} on {chosen.state}"
+    about = f"{options.climate.problem}, day {time_s / DAY_S:.4g}, {formats}"
+    draw(record.directory, model.problem.geometry, Shown(height, spin, about, truth, exact, ground))

@@ -57,6 +57,8 @@ def _variant(
         overrides |= options_type.state_update(entry or "", update)
     if parsed.backend:
         overrides["run.backend"] = parsed.backend
+    if parsed.inject is not None:
+        overrides["run.inject"] = parsed.inject
     options = config.load(options_type, parsed.config, parsed.set, overrides)
     if update:
         options.check_state_update(entry or "", update)

@@ -100,11 +100,13 @@ def run(
     results = tally.results() | rates(comm, prepared.ledger, window.seconds, unknowns, stepper.steps + 1)
     results |= {"time_s": window.seconds, "setup_s": prepared.setup_s} | years.results()
     results |= setup.injected(comm, stepper)
+    layout, notes = setup.grids(stepper)
+    results |= layout
     results |= tally.work(comm, prepared.ledger)
     reasons = {**NEVER, **NO_ANSWER}
     if tally.failed:
         # Half a year is no climate: there is nothing to compare or to draw.
-        return Outcome(results, reasons, stepper.state(), tally.failed), window.readings
+        return Outcome(results, reasons, stepper.state(), tally.failed, notes), window.readings
     mean = annual_mean(months)
     extra, why = rounding_error(comm, mean, reference)
     results |= extra | _publish(record, model, months, options)
@@ -118,7 +120,7 @@ def run(
         _Years(model, stepper, variant, silent, steady).run()
 
     readings = readings_of(comm, backend, window, options.run.energy_seconds, prepared.ledger, again)
-    return Outcome(results, reasons | why, mean, late), readings
+    return Outcome(results, reasons | why, mean, late, notes), readings
 
 
 def _steady_state(

@@ -112,6 +112,8 @@ def run(
     results |= {"time_s": window.seconds, "setup_s": prepared.setup_s}
     results |= {"dt_s": stepper.problem.dt, "steps": stepper.steps} | tally.work(comm, prepared.ledger)
     results |= setup.injected(comm, stepper)
+    layout, notes = setup.grids(stepper)
+    results |= layout
     outcome = _judge(model, stepper, options, results, reference)
     if options.run.fields:
         _write(record, model, outcome.state, stepper.time)
@@ -122,7 +124,7 @@ def run(
         _march(model, stepper, variant, Tally(StepLog(None)))
 
     readings = readings_of(comm, backend, window, options.run.energy_seconds, prepared.ledger, again)
-    return replace(outcome, advice=tally.failed or outcome.advice), readings
+    return replace(outcome, advice=tally.failed or outcome.advice, text=notes), readings
 
 
 def _march(

@@ -134,6 +134,8 @@ class HaloTable:
 
 #: Backends of problems on grids, the fastest first.
 GRID_BACKENDS = ("cuda", "cpu", "reference")
+#: Why bits are not flipped where no solve is refined.
+NOTHING_REPAIRS = "explicit steps refine nothing, so that nothing would repair a flipped bit"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mpsolve import lookup
 from mpsolve.backends.base import Backend
-from mpsolve.driver.options import IMPLICIT, HeatAppOptions
+from mpsolve.driver.options import IMPLICIT, NOTHING_REPAIRS, HeatAppOptions
 from mpsolve.errors import BackendUnavailable, ConfigError
 from mpsolve.ledger import Ledger
 from mpsolve.models.base import DiffusiveModel
@@ -102,7 +102,7 @@ def refinement_options(options: HeatAppOptions, rank: int = 0) -> RefinementOpti
         If bits are to be flipped where nothing refines.
     """
     if options.run.inject and not options.implicit:
-        raise ConfigError("run.inject: explicit steps refine nothing, so that nothing would repair a flipped bit")
+        raise ConfigError(f"run.inject = {options.run.inject!r}: {NOTHING_REPAIRS}")
     solver, precision = options.solver, options.precision
     return RefinementOptions(
         inner=solver.inner,
@@ -196,6 +196,13 @@ def _unstable(options: HeatAppOptions, error: UnstableStep, unit: str) -> str:
         f"{given} is unstable with time.stepper = {chosen.stepper} on this grid; the largest stable one is {allowed}: "
         f"take no larger one, or an implicit stepper ({', '.join(IMPLICIT)})"
     )
+
+
+def grids(stepper: Stepper) -> tuple[dict[str, list[str]], str]:
+    """Return the grids of the inner solver for the record, and what the app says about them."""
+    layout = stepper.layout
+    found = {"grids": list(layout.grids), "messages": list(layout.notes)} if layout.grids else {}
+    return found, "\n".join(f"note: {note}" for note in layout.notes)
 
 
 def injected(comm: Intracomm, stepper: Stepper) -> dict[str, int]:

@@ -25,6 +25,17 @@ def bare(typing, array):
     return result(array), generate
 
 
+@intrinsic
+def shifted(typing, handle, offset):
+    """Return a one-dimensional `bare` handle whose element 0 is the given one of another, or lies before it."""
+
+    def generate(context, builder, signature, arguments):
+        data, shape = cgutils.unpack_tuple(builder, arguments[0], 2)
+        return context.make_tuple(builder, handle, (builder.gep(data, [arguments[1]]), shape))
+
+    return handle(handle, types.intp), generate
+
+
 def address(builder, handle, index):
     """Emit the address of one element of a `bare` array; indices are never negative here."""
     data, shape = cgutils.unpack_tuple(builder, handle, 2)

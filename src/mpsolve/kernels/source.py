@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mpsolve.formats.base import Format
 from mpsolve.kernels.reach import leading_reach
+from mpsolve.kernels.rolled import Rolled, rolled_loops, strip
 
 #: A plain one-dimensional compute array, indexed by one storage index.
 VECTOR = "vector"
@@ -50,6 +51,8 @@ class KernelSpec:
         Pairs of an input and an output that are the same array.
     scratch : tuple of int
         Outputs that are wanted for the sums alone; where outputs pass the caches, these are not written.
+    rolled : Rolled, optional
+        The same as ``point`` in pieces, for a loop over two axes without sums that keeps rows of what cells share.
     """
 
     point: Callable | None
@@ -62,6 +65,7 @@ class KernelSpec:
     stream: bool = False
     aliases: tuple[tuple[int, int], ...] = ()
     scratch: tuple[int, ...] = ()
+    rolled: Rolled | None = None
 
     @property
     def field_formats(self) -> tuple[Format, ...]:
@@ -71,6 +75,8 @@ class KernelSpec:
     @property
     def chunk(self) -> int:
         """Elements of a row that are worked on together, a multiple of a line."""
+        if self.rolled is not None:
+            return strip(self.compute)
         if self.dots or not self.stream:
             return CHUNK
         return STREAM_CHUNK_BYTES // max(format.itemsize for format in self.outputs)
@@ -82,8 +88,8 @@ class KernelSpec:
         return "float64" if wide else "float32"
 
 
-def point_source(point: Callable) -> str:
-    """Return the text of a point function, renamed to ``point`` and without its first parameter.
+def point_source(point: Callable, name: str = "point") -> str:
+    """Return the text of a point function, renamed and without its first parameter.
 
     The loader becomes a global name: as an argument it would be a constant address, which must not reach a cache.
     """
@@ -91,7 +97,7 @@ def point_source(point: Callable) -> str:
     text = text[text.index("def ") :]
     head, loader, rest = re.split(r"\(\s*(\w+)\s*,\s*", text, maxsplit=1)
     alias = "" if loader == "load" else f"{loader} = load\n\n"
-    return f"{alias}{INLINED}\n{head.replace(point.__name__, 'point')}({rest}"
+    return f"{alias}{INLINED}\n{head.replace(point.__name__, name)}({rest}"
 
 
 def _array_type(format: Format | str, ndim: int, compute: str) -> str:
@@ -130,7 +136,9 @@ def _header(spec: KernelSpec) -> list[str]:
     lines += [f"encode{n} = codecs.{encoder}(get_format({f.name!r}))" for n, f in enumerate(spec.outputs)]
     lines += ["element, set_element = memory.element, memory.set_element", ""]
     lines += [INLINED, "def load(array, *index):", "    return decode(element(array, index))", ""]
-    if spec.point is not None:
+    if spec.rolled is not None:
+        lines += [text for name, piece in spec.rolled.pieces.items() for text in (point_source(piece, name), "")]
+    elif spec.point is not None:
         lines += [point_source(spec.point), ""]
     return lines
 
@@ -176,10 +184,17 @@ def _stores(spec: KernelSpec, indent: str) -> list[str]:
     arrays, scalars = _tuple(_names("a", len(spec.inputs))), _tuple(_names("c", spec.scalars))
     lines = [f"{indent}for {last} in range(start, stop):"]
     lines.append(f"{indent}    value = point({arrays}, {scalars}, {index})")
+    return lines + _set_lines(spec, indent + "    ")
+
+
+def _set_lines(spec: KernelSpec, indent: str) -> list[str]:
+    """Store ``value``, in place or into the row buffers."""
+    index, last = ", ".join(_INDEX[: spec.ndim]), _INDEX[spec.ndim - 1]
+    lines = []
     for number in range(len(spec.outputs)):
         value = "value" if len(spec.outputs) == 1 else f"value[{number}]"
         target = f"buffer{number}, ({last} - first,)" if spec.stream else f"o{number}, ({index},)"
-        lines.append(f"{indent}    set_element({target}, {_encoded(spec, number, value)})")
+        lines.append(f"{indent}set_element({target}, {_encoded(spec, number, value)})")
     return lines
 
 
@@ -230,6 +245,23 @@ def _sum_lines(spec: KernelSpec, indent: str) -> list[str]:
     return lines
 
 
+def _plain(spec: KernelSpec) -> list[str]:
+    """All loops of a point function, or of sums alone."""
+    opened, indent = _loops(spec)
+    lines = [*opened, *(_stores(spec, indent) if spec.outputs else ()), *_sum_lines(spec, indent)]
+    return lines + (_stream_lines(spec, indent) if spec.stream else [])
+
+
+def _rolled(spec: KernelSpec, rolled: Rolled) -> list[str]:
+    """All loops of a point function in pieces."""
+    fields = [n for n, given in enumerate(spec.inputs) if given != VECTOR] if spec.stream else []
+    sizes = {n: spec.chunk * given.itemsize // LINE for n, given in enumerate(spec.inputs) if isinstance(given, Format)}
+    fetches = [f"memory.fetch_lines(a{number}, (i + 2, first), {max(sizes[number], 1)})" for number in fields]
+    after = _stream_lines(spec, "") if spec.stream else []
+    counts = len(spec.inputs), spec.scalars
+    return rolled_loops(rolled, counts, spec.compute, fetches, _set_lines(spec, ""), after)
+
+
 def kernel_source(spec: KernelSpec) -> str:
     """Return the whole module: codecs, ``point``, and ``kernel`` compiled for one signature."""
     axes = range(spec.ndim)
@@ -246,8 +278,6 @@ def kernel_source(spec: KernelSpec) -> str:
         lines.append(f"    raw{number} = np.empty({spec.chunk} + {LINE}, np.{format.storage.name})")
         lines.append(f"    buffer{number} = memory.bare(raw{number}[memory.misfit(raw{number}):])")
         lines.append(f"    flat{number} = memory.bare(array_o{number}.reshape(array_o{number}.size))")
-    opened, indent = _loops(spec)
-    lines += [*opened, *(_stores(spec, indent) if spec.outputs else ()), *_sum_lines(spec, indent)]
-    lines += _stream_lines(spec, indent) if spec.stream else []
+    lines += _rolled(spec, spec.rolled) if spec.rolled is not None else _plain(spec)
     lines += [f"    memory.keep(raw{number})" for number, _ in buffers]
     return "\n".join(lines) + "\n"

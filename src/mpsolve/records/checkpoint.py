@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,6 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpsolve.errors import HDF5_DAMAGE, FileError
+from mpsolve.hdf5_reading import dataset_of, open_to_read
+from mpsolve.records.disk import reason
+from mpsolve.records.hdf5_draft import HDF5Draft
 
 #: Checkpoints of a run that are kept: the newest, and one before it in case that is damaged.
 KEPT = 2
@@ -62,11 +64,9 @@ class Checkpoint:
         FileError
             If it can no longer be read.
         """
-        import h5py
-
         try:
-            with h5py.File(self.path, "r") as file:
-                dataset: Any = file[f"blocks/{name}"]
+            with open_to_read(self.path) as file:
+                dataset = dataset_of(file, f"blocks/{name}")
                 yield lambda row, column: dataset[row, column]
         except HDF5_DAMAGE as error:
             raise FileError(f"{self.path} cannot be read any more: {error}") from None
@@ -108,14 +108,12 @@ class Draft:
     def __init__(
         self, directory: Path, step: int, arrays: Mapping[str, NDArray[Any]], numbers: Mapping[str, Any]
     ) -> None:
-        import h5py
-
         self.path = directory / f"checkpoint-{step:012d}.h5"
-        self._temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
-        self._file: Any = None
+        self._draft: HDF5Draft | None = None
         self._sums: dict[str, NDArray[np.uint32]] = {}
         with self._careful():
-            self._file = h5py.File(self._temporary, "x", libver=("earliest", "v110"))
+            self._draft = HDF5Draft(self.path, libver=("earliest", "v110"))
+            self._file = self._draft.file
             text = json.dumps(numbers, default=_plain_number)
             self._file.attrs.update({"version": VERSION, "step": step, "crc32": zlib.crc32(text.encode())})
             self._file.create_dataset("numbers", data=np.frombuffer(text.encode(), np.uint8))
@@ -145,10 +143,8 @@ class Draft:
         with self._careful():
             for name, sums in self._sums.items():
                 self._file.create_dataset(f"checksums/{name}", data=sums)
-            self._file.close()
-            with self._temporary.open("rb") as written:
-                os.fsync(written.fileno())
-            os.replace(self._temporary, self.path)
+            assert self._draft is not None
+            self._draft.finish()
             _flush_folder(self.path.parent)
         for old in _files(self.path.parent)[KEPT:]:
             old.unlink(missing_ok=True)
@@ -156,19 +152,20 @@ class Draft:
 
     def discard(self) -> None:
         """Leave nothing of it."""
-        with suppress(OSError, RuntimeError):
-            if self._file is not None:
-                self._file.close()
-        self._temporary.unlink(missing_ok=True)
+        if self._draft is not None:
+            self._draft.discard()
 
     @contextmanager
     def _careful(self) -> Iterator[None]:
         try:
             yield
+            if self._draft is not None:
+                self._draft.check()
         except (OSError, RuntimeError) as problem:
             self.discard()
-            reason = getattr(problem, "strerror", None) or str(problem).splitlines()[0]
-            raise FileError(f"cannot write {self.path}: {reason}; the checkpoints before it are kept") from None
+            raise FileError(
+                f"cannot write {self.path}: {reason(problem)}; the checkpoints before it are kept"
+            ) from None
 
 
 def newest(directory: Path, say: Callable[[str], None]) -> Checkpoint | None:
@@ -197,11 +194,9 @@ def load(path: Path) -> Checkpoint:
     FileError
         If it is missing, damaged, or not one of ours.
     """
-    import h5py
-
     try:
         size = path.stat().st_size
-        with h5py.File(path, "r") as file:
+        with open_to_read(path) as file:
             return _read(path, file, size)
     except FileError:
         raise
@@ -215,10 +210,8 @@ def numbers_of(path: Path) -> dict[str, Any]:
 
     Nothing else of the file is read.
     """
-    import h5py
-
     for one in [path] if path.is_file() else _files(path):
-        with suppress(FileError, *HDF5_DAMAGE), h5py.File(one, "r") as file:
+        with suppress(FileError, *HDF5_DAMAGE), open_to_read(one) as file:
             return _numbers(one, file, one.stat().st_size)
     return {}
 
@@ -226,7 +219,7 @@ def numbers_of(path: Path) -> dict[str, Any]:
 def _numbers(path: Path, file: Any, size: int) -> dict[str, Any]:
     if int(file.attrs.get("version", 0)) != VERSION:
         raise FileError(f"{path} is no checkpoint of this version of mpsolve")
-    numbers = file["numbers"]
+    numbers: Any = dataset_of(file, "numbers")
     if numbers.dtype != np.uint8 or numbers.ndim != 1 or numbers.size > min(LARGEST_TEXT, size):
         raise FileError(f"{path} is damaged: its numbers are no text")
     text = bytes(numbers[()])
@@ -237,30 +230,36 @@ def _numbers(path: Path, file: Any, size: int) -> dict[str, Any]:
 
 def _read(path: Path, file: Any, size: int) -> Checkpoint:
     numbers, arrays = _numbers(path, file, size), {}
-    for name, dataset in file["arrays"].items():
-        _check_size(path, dataset, name, size)
-        values, wanted = dataset[()], file[f"checksums/{name}"][()]
+    names, blocked = _members(file["arrays"]), _members(file["blocks"]) if "blocks" in file else []
+    if {*names, *blocked} != set(_members(file["checksums"]) if "checksums" in file else ()):
+        raise FileError(f"{path} is damaged: its arrays are not those that have checksums")
+    for name in names:
+        values, wanted = (_sized(path, file, f"{kind}/{name}", size)[()] for kind in ("arrays", "checksums"))
         if not np.array_equal(_checksums(values), wanted):
             raise FileError(f"{path} is damaged: a checksum of array {name!r} differs")
         arrays[name] = values
-    matrices = {name: _checked_blocks(path, file, name, size) for name in file.get("blocks", ())}
+    matrices = {name: _checked_blocks(path, file, name, size) for name in blocked}
     return Checkpoint(path, int(file.attrs["step"]), arrays, numbers, matrices)
 
 
-def _check_size(path: Path, dataset: Any, name: str, size: int) -> None:
-    """Refuse an array that is larger than the file: what a file claims to hold must be in it, lest it take memory."""
-    import h5py
+def _members(group: Any) -> list[str]:
+    """Return the names in a group."""
+    if not hasattr(group, "keys"):
+        raise KeyError(f"{group.name!r} is no group")
+    return list(group.keys())
 
-    if not isinstance(dataset, h5py.Dataset):
-        raise FileError(f"{path} is damaged: array {name!r} is none")
+
+def _sized(path: Path, file: Any, name: str, size: int) -> Any:
+    """Return an array that is not larger than the file: what a file claims to hold must be in it."""
+    dataset = dataset_of(file, name)
     if dataset.chunks is not None or dataset.size * dataset.dtype.itemsize > min(size, LARGEST_BYTES):
         raise FileError(f"{path} is damaged: array {name!r} is larger than the file")
+    return dataset
 
 
 def _checked_blocks(path: Path, file: Any, name: str, size: int) -> tuple[tuple[int, int], int, np.dtype[Any]]:
     """Check every block of a matrix, one by one; return how many there are, their side and type."""
-    dataset, wanted = file[f"blocks/{name}"], file[f"checksums/{name}"][()]
-    _check_size(path, dataset, name, size)
+    dataset, wanted = _sized(path, file, f"blocks/{name}", size), _sized(path, file, f"checksums/{name}", size)[()]
     if dataset.ndim != 4 or dataset.shape[2] != dataset.shape[3] or wanted.shape != dataset.shape[:2]:
         raise FileError(f"{path} is damaged: {name!r} is no matrix of blocks")
     for row, column in np.ndindex(wanted.shape):

@@ -1,8 +1,6 @@
 """fields.h5: grid functions with units and coordinates, readable by older HDF5 tools, ncdump and xarray."""
 
 import json
-import os
-import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,9 @@ import h5py
 import numpy as np
 
 from mpsolve.errors import HDF5_DAMAGE, FileError, ShapeError, UnknownNameError
+from mpsolve.hdf5_reading import open_to_read
+from mpsolve.records.disk import reason
+from mpsolve.records.hdf5_draft import HDF5Draft
 from mpsolve.records.plain import plain
 
 # Files that HDF5 1.10 and later can read, whatever version wrote them.
@@ -60,19 +61,20 @@ def write_fields(path: Path, fields: Mapping[str, tuple[Any, str, Mapping[str, A
     scales = {name: tuple(entry[2].get("dimensions", ())) for name, entry in fields.items()}
     for name, dimensions in scales.items():
         _check_dimensions(name, arrays[name], dimensions, arrays)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    draft = None
     try:
-        with h5py.File(temporary, "x", libver=LIBRARY_VERSIONS, track_order=True) as file:
-            file.attrs.update(_attributes(attributes))
-            datasets = {name: file.create_dataset(name, data=array) for name, array in arrays.items()}
-            for name, (_, units, extra) in fields.items():
-                datasets[name].attrs.update(_attributes({"long_name": name, **extra, "units": units}))
-            _attach_scales(datasets, scales)
-        os.replace(temporary, path)
+        draft = HDF5Draft(path, libver=LIBRARY_VERSIONS, track_order=True)
+        draft.file.attrs.update(_attributes(attributes))
+        datasets = {name: draft.file.create_dataset(name, data=array) for name, array in arrays.items()}
+        for name, (_, units, extra) in fields.items():
+            datasets[name].attrs.update(_attributes({"long_name": name, **extra, "units": units}))
+        _attach_scales(datasets, scales)
+        draft.finish()
     except OSError as problem:
-        temporary.unlink(missing_ok=True)
-        reason = os.strerror(problem.errno) if problem.errno else str(problem)
-        raise FileError(f"cannot write {path}: {reason}; choose another directory with --out") from None
+        raise FileError(f"cannot write {path}: {reason(problem)}; choose another directory with --out") from None
+    finally:
+        if draft is not None:
+            draft.discard()
 
 
 def list_fields(path: Path) -> dict[str, tuple[tuple[int, ...], str, dict[str, Any]]]:
@@ -166,7 +168,7 @@ def _read(path: Path, action: Any) -> Any:
     if not path.is_file():
         raise FileError(f"cannot read {path}: there is no such file")
     try:
-        with h5py.File(path, "r") as file:
+        with open_to_read(path) as file:
             return action(file)
     except HDF5_DAMAGE as problem:
         raise FileError(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,8 @@ from mpsolve.errors import FileError
 from mpsolve.ledger import Ledger
 from mpsolve.parallel.launch import agree
 from mpsolve.records import steps
+from mpsolve.records.claim import Claim
+from mpsolve.records.disk import reason, rename
 from mpsolve.records.environment import gather_environment
 from mpsolve.records.plain import plain
 from mpsolve.records.results import fill_results
@@ -24,6 +27,8 @@ RUNS = Path("runs")
 STATUSES = ("running", "ok", "failed", "interrupted")
 FILE_NAME = "run.json"
 FIELDS_NAME = "fields.h5"
+
+_HALF_WRITTEN = re.compile(r"\.(run\.json|fields\.h5|checkpoint-\d+\.h5)\.[0-9a-f]{8}")
 
 # A record is some kilobytes, with a line per rank; what is larger is not one of ours.
 LARGEST_BYTES = 256 * 2**20
@@ -51,8 +56,9 @@ class RunRecord:
             record.finish("ok", {"time_s": 1.5, "converged": True}, ledger, window.readings)
     """
 
-    def __init__(self, directory: Path, content: dict[str, Any], comm: Any):
+    def __init__(self, directory: Path, content: dict[str, Any], comm: Any, claims: Sequence[Claim] = ()):
         self.directory, self.comm = directory, comm
+        self._claims = claims
         self.steps = steps.StepLog(directory / steps.FILE_NAME if comm.rank == 0 else None)
         self._content = content
 
@@ -97,7 +103,7 @@ class RunRecord:
         Raises
         ------
         FileError
-            On every rank, if the directory cannot be made or written, or holds a run already.
+            On every rank, if the directory cannot be made or written, holds a run already, or one that is under way.
         """
         environment = gather_environment(comm, devices)
         content = {
@@ -114,8 +120,14 @@ class RunRecord:
         if resumed:
             content["resumed"] = resumed
         content["results"], content["reasons"] = fill_results({}, otherwise="the run has not ended")
-        path = Path(agree(comm, lambda: str(_first_write(directory, app, content))))
-        return cls(path, content, comm)
+        claims: list[Claim] = []
+        try:
+            path = Path(agree(comm, lambda: str(_first_write(directory, app, content, claims))))
+        except BaseException:
+            for claim in claims:
+                claim.release()
+            raise
+        return cls(path, content, comm, claims)
 
     @property
     def fields_path(self) -> Path:
@@ -158,22 +170,28 @@ class RunRecord:
         filled, missing = fill_results(results, reasons)
         self._content |= {"ledger": total.to_dict(), "energy": list(energy), "results": filled, "reasons": missing}
         agree(self.comm, lambda: self._end(status))
-        self.steps.close()
+        self._close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if kind is None or self.comm.rank != 0 or self._content["status"] != "running":
-            return
-        filled = fill_results({}, otherwise=f"the run ended early: {kind.__name__}: {error}")
-        self._content["results"], self._content["reasons"] = filled
-        self._end("interrupted" if issubclass(kind, KeyboardInterrupt) else "failed")
-        self.steps.close()
+        try:
+            if kind is not None and self.comm.rank == 0 and self._content["status"] == "running":
+                filled = fill_results({}, otherwise=f"the run ended early: {kind.__name__}: {error}")
+                self._content["results"], self._content["reasons"] = filled
+                self._end("interrupted" if issubclass(kind, KeyboardInterrupt) else "failed")
+        finally:
+            self._close()
 
     def _end(self, status: str) -> None:
         self._content["status"] = status
         write_json(self.directory / FILE_NAME, self._content)
+
+    def _close(self) -> None:
+        self.steps.close()
+        for claim in self._claims:
+            claim.release()
 
 
 def check_directory(directory: str | Path | None, *, resumed: bool = False) -> None:
@@ -232,10 +250,10 @@ def write_json(path: Path, content: Any) -> None:
             file.write("\n")
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        rename(temporary, path)
     except OSError as problem:
         temporary.unlink(missing_ok=True)
-        raise FileError(f"cannot write {path}: {problem.strerror}; choose another directory with --out") from None
+        raise FileError(f"cannot write {path}: {reason(problem)}; choose another directory with --out") from None
 
 
 def read_run(directory: Path) -> dict[str, Any]:
@@ -277,13 +295,19 @@ def _check(path: Path, content: Any) -> None:
             raise FileError(f"{path} is damaged: {name} is missing or not a {kind.__name__}")
 
 
-def _first_write(directory: str | Path | None, app: str, content: dict[str, Any]) -> Path:
+def _first_write(directory: str | Path | None, app: str, content: dict[str, Any], claims: list[Claim]) -> Path:
+    """Make the directory, claim it, and write the first record."""
     path = _new_directory(app) if directory is None else Path(directory)
     resumed = bool(content.get("resumed"))
-    if not resumed or (path / FIELDS_NAME).exists():
+    if not resumed:
         _refuse_taken(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
+        claims.append(Claim(path))
+        # Another run may have begun meanwhile, or the one that had it has ended well.
+        if not (resumed and _unfinished(path)):
+            _refuse_taken(path)
+        _clear(path)
         # Made here, where a failure reaches every rank, and opened later on rank 0 alone.
         (path / steps.FILE_NAME).touch(exist_ok=resumed)
     except OSError as problem:
@@ -297,6 +321,18 @@ def _refuse_taken(path: Path) -> None:
     for name in (FILE_NAME, steps.FILE_NAME, FIELDS_NAME):
         if os.path.lexists(path / name):
             raise FileError(f"{path} already holds a run ({name}); choose another directory with --out or delete it")
+
+
+def _unfinished(path: Path) -> bool:
+    """Tell whether a run may go on here: one that did not end well, which may have written its fields, or none."""
+    return not finished(path) if (path / FILE_NAME).exists() else not (path / FIELDS_NAME).exists()
+
+
+def _clear(path: Path) -> None:
+    """Delete what a run that was killed has left half-written."""
+    for left in path.iterdir():
+        if _HALF_WRITTEN.fullmatch(left.name):
+            left.unlink(missing_ok=True)
 
 
 def _cannot_make(path: Path, problem: OSError) -> FileError:

@@ -13,6 +13,7 @@ from mpsolve.field import Field
 from mpsolve.operators.base import Operator, Rows
 from mpsolve.parallel.reductions import maximum
 from mpsolve.precision import get_format
+from mpsolve.solvers.inner.base import Layout
 from mpsolve.solvers.lines import factorise
 from mpsolve.solvers.multigrid.hierarchy import Hierarchy
 from mpsolve.solvers.multigrid.options import MultigridOptions
@@ -32,10 +33,13 @@ class Preconditioner:
     ----------
     output : Field
         The preconditioned residual.
+    layout : Layout
+        Its grids.
     """
 
     output: Field
     apply: Callable[[], object]
+    layout: Layout = Layout()
 
     def __call__(self) -> None:
         """Compute the output (collective for multigrid, else local)."""
@@ -91,7 +95,7 @@ def _multigrid(operator: Operator, residual: Field, options: MultigridOptions) -
         copy(1.0)
         level.cycle(False, full=options.cycle == "full")
 
-    return Preconditioner(level.u, apply)
+    return Preconditioner(level.u, apply, hierarchy.layout)
 
 
 def _jacobi(operator: Operator, residual: Field) -> Preconditioner | None:

@@ -17,6 +17,7 @@ from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.space import Space
 from mpsolve.precision import Roles, get_format
 from mpsolve.solvers.base import Refinement, Result
+from mpsolve.solvers.inner.base import Layout
 from mpsolve.solvers.refinement_options import RefinementOptions
 
 #: How an explicit state is kept: see `mpsolve.steppers.state`.
@@ -117,6 +118,8 @@ class Stepper(ABC):
         Steps done so far.
     time : float
         ``steps * dt``.
+    layout : Layout
+        The grids of the inner solver, as it is now.
     """
 
     #: Length of the real stability interval in units of 1/|A|; infinity for implicit steppers.
@@ -129,6 +132,11 @@ class Stepper(ABC):
     def time(self) -> float:
         """Time of the state."""
         return self.steps * self.problem.dt
+
+    @property
+    def layout(self) -> Layout:
+        """Grids of the inner solver; none for explicit steppers."""
+        return Layout()
 
     @abstractmethod
     def advance(

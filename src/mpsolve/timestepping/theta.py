@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mpsolve.operators.diffusion import Diffusion
 from mpsolve.precision import get_format
 from mpsolve.solvers.base import Refinement
+from mpsolve.solvers.inner.base import Layout
 from mpsolve.solvers.refinement import RefinementSolver
 from mpsolve.timestepping.base import SteppedProblem, Stepper, StepReport
 
@@ -85,6 +86,11 @@ class Theta(Stepper):
             problem = self.problem
             operator = Diffusion(problem.grid, space, problem.coefficients, double)
             self._spread = operator.affine(b, u, b, phase="stepper")
+
+    @property
+    def layout(self) -> Layout:
+        """See `Stepper.layout` (collective where a format was left)."""
+        return self.solver.rung().solver.layout
 
     def advance(
         self, steps: int = 1, *, audit: bool = False, observe: Callable[[Refinement], None] = lambda entry: None

@@ -68,6 +68,33 @@ def test_another_grid_is_refused_with_both_shapes(tmp_path):
         read_ground(written(tmp_path / "a.nc"), plane(SHAPE, (1e6, 1e6), 1e-4, 0.0, walls=False))
 
 
+def test_packed_numbers_are_unpacked_and_missing_ones_seen(tmp_path):
+    path = written(tmp_path / "a.nc", values=np.rint(VALUES).astype(np.int16))
+    with h5py.File(path, "a") as file:
+        file["topo"].attrs.update({"scale_factor": 0.5, "add_offset": 100.0})
+    assert np.array_equal(read_ground(path, GLOBE), np.rint(VALUES) * 0.5 + 100.0)
+    with h5py.File(path, "a") as file:
+        file["topo"].attrs["_FillValue"] = np.int16(np.rint(VALUES[2, 3]))
+    with pytest.raises(FileError, match="no number in row"):
+        read_ground(path, GLOBE)
+
+
+def test_variables_at_other_places_or_with_axes_in_turn_are_refused(tmp_path):
+    path = written(tmp_path / "a.nc")
+    with h5py.File(path, "a") as file:
+        file["lon_edge"] = file["lon"][()] - 7.5
+        for name in ("lat", "lon", "lon_edge"):
+            file[name].make_scale(name)
+        file["topo"].dims[1].attach_scale(file["lat"])
+        file["topo"].dims[2].attach_scale(file["lon_edge"])
+    with pytest.raises(FileError, match="the columns of 'topo' lie at 'lon_edge'; they must lie at 'lon'"):
+        read_ground(path, GLOBE)
+    with h5py.File(path, "a") as file:
+        file["topo"].dims[2].detach_scale(file["lon_edge"])
+        file["topo"].dims[2].attach_scale(file["lon"])
+    assert np.array_equal(read_ground(path, GLOBE), VALUES)
+
+
 def test_no_file_and_no_hdf5_are_named(tmp_path):
     with pytest.raises(FileError, match="no such file"):
         read_ground(tmp_path / "none.nc", GLOBE)

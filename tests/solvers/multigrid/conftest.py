@@ -5,6 +5,7 @@ import pytest
 
 from mpsolve.operators.diffusion import Diffusion
 from mpsolve.precision import get_format
+from mpsolve.solvers.multigrid import levels
 from mpsolve.solvers.multigrid.options import MultigridOptions
 from mpsolve.solvers.refinement import RefinementSolver
 from mpsolve.solvers.refinement_options import RefinementOptions
@@ -25,3 +26,11 @@ def refined(make_space):
         return grid, solver, solver.solve()
 
     return solve
+
+
+@pytest.fixture
+def deep(monkeypatch):
+    """Keep grids divided among the ranks while their blocks have two cells: small tests then have many levels."""
+    monkeypatch.setattr(levels, "GATHERED_CELLS", 0)
+    monkeypatch.setattr(levels, "THINNEST", 2)
+    monkeypatch.setattr(levels, "DIRECT_CELLS", 30)

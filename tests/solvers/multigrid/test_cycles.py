@@ -5,7 +5,6 @@ import pytest
 
 from mpsolve.operators.diffusion import Coefficients
 from mpsolve.precision import get_format
-from mpsolve.solvers.multigrid import levels
 from mpsolve.solvers.multigrid.options import MultigridOptions
 
 pytestmark = pytest.mark.ranks
@@ -30,14 +29,6 @@ class JumpingCase:
             box = [slice(lo, hi + (place == axis)) for place, (lo, hi) in enumerate(zip(grid.lo, grid.hi, strict=True))]
             faces.append(np.ascontiguousarray(np.moveaxis(face, 0, axis)[tuple(box)]))
         return Coefficients(tuple(faces), np.full(grid.shape, 1e-3))
-
-
-@pytest.fixture
-def deep(monkeypatch):
-    """Keep grids divided among the ranks while their blocks have two cells: small tests then have many levels."""
-    monkeypatch.setattr(levels, "GATHERED_CELLS", 0)
-    monkeypatch.setattr(levels, "THINNEST", 2)
-    monkeypatch.setattr(levels, "DIRECT_CELLS", 30)
 
 
 @pytest.mark.parametrize("shape", [(33, 32), (37, 53), (12, 13, 11)])

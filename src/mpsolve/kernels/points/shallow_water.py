@@ -48,18 +48,20 @@ def energy_first(load, a, c, j, i):
     f00, f0m, fp0 = half * (h00 + hm0) * v00 * w0, half * (h0m + hmm) * v0m * w0, half * (hp0 + h00) * vp0 * wp
     fpm, g00, g0p = half * (hpm + h0m) * vpm * wp, half * (h00 + h0m) * u00 * dy, half * (h0p + h00) * u0p * dy
     gm0, gmp = half * (hm0 + hmm) * um0 * dy, half * (hmp + hm0) * ump * dy
-    # Bernoulli function and divergence of this cell, the one west and the one south of it.
+    # Bernoulli function, less friction by divergence and negative, of this cell, the one west and the one south of it.
     speeds, across = u00 * u00 + u0p * u0p, v00 * v00 * w0 + vp0 * vp0 * wp
-    b00, d00 = gravity * e00 + quarter * (speeds + across * rdx), ((u0p - u00) * dy + (vp0 * wp - v00 * w0)) * area
+    d00 = ((u0p - u00) * dy + (vp0 * wp - v00 * w0)) * area
+    b00 = viscosity * d00 - (gravity * e00 + quarter * (speeds + across * rdx))
     speeds, across = u0m * u0m + u00 * u00, v0m * v0m * w0 + vpm * vpm * wp
-    b0m, d0m = gravity * e0m + quarter * (speeds + across * rdx), ((u00 - u0m) * dy + (vpm * wp - v0m * w0)) * area
+    d0m = ((u00 - u0m) * dy + (vpm * wp - v0m * w0)) * area
+    b0m = viscosity * d0m - (gravity * e0m + quarter * (speeds + across * rdx))
     speeds, across = um0 * um0 + ump * ump, vm0 * vm0 * wm + v00 * v00 * w0
-    bm0 = gravity * em0 + quarter * (speeds + across * (load(ra, j - 1) * dy))
     dm0, height = ((ump - um0) * dy + (v00 * w0 - vm0 * wm)) * load(ra, j - 1), -((g0p - g00) + (fp0 - f00)) * area
+    bm0 = viscosity * dm0 - (gravity * em0 + quarter * (speeds + across * (load(ra, j - 1) * dy)))
     turn, twist = quarter * (s00 * (f0m + f00) + sp0 * (fpm + fp0)), quarter * (s00 * (gm0 + g00) + s0p * (gmp + g0p))
-    east = turn * rdx - (b00 - b0m) * rdx + viscosity * ((d00 - d0m) * rdx - (zp0 - z00) * rdy)
+    east = turn * rdx + (b00 - b0m) * rdx - viscosity * (zp0 - z00) * rdy
     east = east + load(wind, j) - drag * u00
-    north = viscosity * ((d00 - dm0) * rdy + (z0p - z00) * load(rz, j) * dy) - twist * rdy - (b00 - bm0) * rdy
+    north = (b00 - bm0) * rdy + viscosity * (z0p - z00) * (load(rz, j) * dy) - twist * rdy
     north, kept = (north - drag * v00) * load(open, j), cy * load(e, j, i)
     moved = cy * load(u, j, i)
     return kept + te * height, moved + tu * east, cy * load(v, j, i) + tv * north
@@ -94,18 +96,20 @@ def energy_flat(load, a, c, j, i):
     f00, f0m, fp0 = half * (h00 + hm0) * v00 * w0, half * (h0m + hmm) * v0m * w0, half * (hp0 + h00) * vp0 * wp
     fpm, g00, g0p = half * (hpm + h0m) * vpm * wp, half * (h00 + h0m) * u00 * dy, half * (h0p + h00) * u0p * dy
     gm0, gmp = half * (hm0 + hmm) * um0 * dy, half * (hmp + hm0) * ump * dy
-    # Bernoulli function and divergence of this cell, the one west and the one south of it.
+    # Bernoulli function, less friction by divergence and negative, of this cell, the one west and the one south of it.
     speeds, across = u00 * u00 + u0p * u0p, v00 * v00 * w0 + vp0 * vp0 * wp
-    b00, d00 = gravity * e00 + quarter * (speeds + across * rdx), ((u0p - u00) * dy + (vp0 * wp - v00 * w0)) * area
+    d00 = ((u0p - u00) * dy + (vp0 * wp - v00 * w0)) * area
+    b00 = viscosity * d00 - (gravity * e00 + quarter * (speeds + across * rdx))
     speeds, across = u0m * u0m + u00 * u00, v0m * v0m * w0 + vpm * vpm * wp
-    b0m, d0m = gravity * e0m + quarter * (speeds + across * rdx), ((u00 - u0m) * dy + (vpm * wp - v0m * w0)) * area
+    d0m = ((u00 - u0m) * dy + (vpm * wp - v0m * w0)) * area
+    b0m = viscosity * d0m - (gravity * e0m + quarter * (speeds + across * rdx))
     speeds, across = um0 * um0 + ump * ump, vm0 * vm0 * wm + v00 * v00 * w0
-    bm0 = gravity * em0 + quarter * (speeds + across * (load(ra, j - 1) * dy))
     dm0, height = ((ump - um0) * dy + (v00 * w0 - vm0 * wm)) * load(ra, j - 1), -((g0p - g00) + (fp0 - f00)) * area
+    bm0 = viscosity * dm0 - (gravity * em0 + quarter * (speeds + across * (load(ra, j - 1) * dy)))
     turn, twist = quarter * (s00 * (f0m + f00) + sp0 * (fpm + fp0)), quarter * (s00 * (gm0 + g00) + s0p * (gmp + g0p))
-    east = turn * rdx - (b00 - b0m) * rdx + viscosity * ((d00 - d0m) * rdx - (zp0 - z00) * rdy)
+    east = turn * rdx + (b00 - b0m) * rdx - viscosity * (zp0 - z00) * rdy
     east = east + load(wind, j) - drag * u00
-    north = viscosity * ((d00 - dm0) * rdy + (z0p - z00) * load(rz, j) * dy) - twist * rdy - (b00 - bm0) * rdy
+    north = (b00 - bm0) * rdy + viscosity * (z0p - z00) * (load(rz, j) * dy) - twist * rdy
     north, kept = (north - drag * v00) * load(open, j), cy * load(e, j, i) + de * load(p, j, i)
     moved = cy * load(u, j, i) + du * load(q, j, i)
     return kept + te * height, moved + tu * east, cy * load(v, j, i) + dv * load(r, j, i) + tv * north
@@ -143,18 +147,20 @@ def energy_over(load, a, c, j, i):
     f00, f0m, fp0 = half * (h00 + hm0) * v00 * w0, half * (h0m + hmm) * v0m * w0, half * (hp0 + h00) * vp0 * wp
     fpm, g00, g0p = half * (hpm + h0m) * vpm * wp, half * (h00 + h0m) * u00 * dy, half * (h0p + h00) * u0p * dy
     gm0, gmp = half * (hm0 + hmm) * um0 * dy, half * (hmp + hm0) * ump * dy
-    # Bernoulli function and divergence of this cell, the one west and the one south of it.
+    # Bernoulli function, less friction by divergence and negative, of this cell, the one west and the one south of it.
     speeds, across = u00 * u00 + u0p * u0p, v00 * v00 * w0 + vp0 * vp0 * wp
-    b00, d00 = gravity * e00 + quarter * (speeds + across * rdx), ((u0p - u00) * dy + (vp0 * wp - v00 * w0)) * area
+    d00 = ((u0p - u00) * dy + (vp0 * wp - v00 * w0)) * area
+    b00 = viscosity * d00 - (gravity * e00 + quarter * (speeds + across * rdx))
     speeds, across = u0m * u0m + u00 * u00, v0m * v0m * w0 + vpm * vpm * wp
-    b0m, d0m = gravity * e0m + quarter * (speeds + across * rdx), ((u00 - u0m) * dy + (vpm * wp - v0m * w0)) * area
+    d0m = ((u00 - u0m) * dy + (vpm * wp - v0m * w0)) * area
+    b0m = viscosity * d0m - (gravity * e0m + quarter * (speeds + across * rdx))
     speeds, across = um0 * um0 + ump * ump, vm0 * vm0 * wm + v00 * v00 * w0
-    bm0 = gravity * em0 + quarter * (speeds + across * (load(ra, j - 1) * dy))
     dm0, height = ((ump - um0) * dy + (v00 * w0 - vm0 * wm)) * load(ra, j - 1), -((g0p - g00) + (fp0 - f00)) * area
+    bm0 = viscosity * dm0 - (gravity * em0 + quarter * (speeds + across * (load(ra, j - 1) * dy)))
     turn, twist = quarter * (s00 * (f0m + f00) + sp0 * (fpm + fp0)), quarter * (s00 * (gm0 + g00) + s0p * (gmp + g0p))
-    east = turn * rdx - (b00 - b0m) * rdx + viscosity * ((d00 - d0m) * rdx - (zp0 - z00) * rdy)
+    east = turn * rdx + (b00 - b0m) * rdx - viscosity * (zp0 - z00) * rdy
     east = east + load(wind, j) - drag * u00
-    north = viscosity * ((d00 - dm0) * rdy + (z0p - z00) * load(rz, j) * dy) - twist * rdy - (b00 - bm0) * rdy
+    north = (b00 - bm0) * rdy + viscosity * (z0p - z00) * (load(rz, j) * dy) - twist * rdy
     north, kept = (north - drag * v00) * load(open, j), cy * load(e, j, i) + de * load(p, j, i)
     moved = cy * load(u, j, i) + du * load(q, j, i)
     return kept + te * height, moved + tu * east, cy * load(v, j, i) + dv * load(r, j, i) + tv * north

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mpsolve.errors import HDF5_DAMAGE, FileError
+from mpsolve.hdf5_reading import open_to_read
 from mpsolve.models.earth.surface import Surface
 
 # A map of 1/12 degree has 9 million cells: more would cost a rank gigabytes and show nothing on a 1440 x 720 grid.
@@ -47,11 +48,8 @@ def read_surface(path: str | Path) -> Surface:
     path = Path(path)
     if not path.is_file():
         raise FileError(f"{path}: {'not a file' if path.exists() else 'no such file'}; give an HDF5 file with a map")
-    # h5py takes longer to import than everything else that a program's --help needs.
-    import h5py
-
     try:
-        with h5py.File(path, "r") as file:
+        with open_to_read(path) as file:
             return _read(path, file)
     except HDF5_DAMAGE as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -82,7 +80,7 @@ def _dataset(path: Path, file: Any, name: str) -> Any:
     dataset = file.get(name)
     if dataset is None:
         raise FileError(f"{path}: dataset {name!r} is missing; the file has {_listed(file)}")
-    if not hasattr(dataset, "dtype") or dataset.dtype.kind not in "iuf" or dataset.shape is None:
+    if not hasattr(dataset, "shape") or dataset.dtype.kind not in "iuf" or dataset.shape is None:
         found = f"of type {dataset.dtype}" if hasattr(dataset, "dtype") else "a group"
         raise FileError(f"{path}: {name!r} is {found}; allowed: a dataset of integers or floating-point numbers")
     return dataset

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mpsolve.errors import HDF5_DAMAGE, FileError
+from mpsolve.hdf5_reading import open_to_read
 from mpsolve.models.shallow_water.geometry import Array, Geometry
 
 #: What a variable may be called: CF standard names, then plain names.
@@ -18,6 +19,8 @@ EASTWARD = ("eastward_wind", "eastward_sea_water_velocity", "x_wind", "u")
 NORTHWARD = ("northward_wind", "northward_sea_water_velocity", "y_wind", "v")
 UNITS = {"m": ("m", "metre", "meter", "metres", "meters"), "m s-1": ("m s-1", "m/s", "m s**-1", "metre second-1")}
 DEGREES = ("degrees_north", "degrees_east", "degree_north", "degree_east", "degrees", "degree")
+ROWS = ("latitude", "lat", "projection_y_coordinate", "y")
+COLUMNS = ("longitude", "lon", "projection_x_coordinate", "x")
 #: Coordinates in a file may be off by this part of a cell.
 TOLERANCE = 0.05
 
@@ -48,12 +51,12 @@ def read_state(path: Path, geometry: Geometry) -> tuple[Array, Array, Array]:
 def _read(path: Path, geometry: Geometry, wanted: Sequence[tuple[Sequence[str], str]]) -> list[Array]:
     if not path.is_file():
         raise FileError(f"{path}: {'not a file' if path.exists() else 'no such file'}; give an HDF5 or NetCDF-4 file")
-    import h5py
 
     try:
-        with h5py.File(path, "r") as file:
+        with open_to_read(path) as file:
+            axes = [_named(file, names) for names in (ROWS, COLUMNS)]
             flip, turn = _orientation(path, file, geometry)
-            found = [_variable(path, file, names, unit, geometry) for names, unit in wanted]
+            found = [_variable(path, file, names, unit, geometry, axes) for names, unit in wanted]
     except FileError:
         raise
     except HDF5_DAMAGE as error:
@@ -80,7 +83,7 @@ def _named(file: Any, names: Sequence[str]) -> Any:
     return None
 
 
-def _variable(path: Path, file: Any, names: Sequence[str], unit: str, geometry: Geometry) -> Array:
+def _variable(path: Path, file: Any, names: Sequence[str], unit: str, geometry: Geometry, axes: Sequence[Any]) -> Array:
     dataset = _named(file, names)
     if dataset is None:
         raise FileError(
@@ -94,20 +97,45 @@ def _variable(path: Path, file: Any, names: Sequence[str], unit: str, geometry: 
         raise FileError(f"{path}: {name!r} has shape {dataset.shape}; the grid has {geometry.shape} rows and columns")
     if dataset.dtype.kind not in "fiu":
         raise FileError(f"{path}: {name!r} holds {dataset.dtype}; it must hold numbers")
-    values = np.asarray(dataset[()], np.float64).reshape(geometry.shape)
-    for key in ("_FillValue", "missing_value"):
-        if key in dataset.attrs:
-            values = np.where(values == np.float64(np.ravel(dataset.attrs[key])[0]), np.nan, values)
+    _check_places(path, dataset, axes)
+    values = _unpacked(dataset).reshape(geometry.shape)
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         raise FileError(f"{path}: {name!r} has no number in row {bad[0][0]}, column {bad[0][1]} (counted from 0)")
     return values
 
 
+def _check_places(path: Path, dataset: Any, axes: Sequence[Any]) -> None:
+    """Refuse a variable whose own coordinates, where it says which they are, are not the rows and columns found."""
+    own = [dimension for size, dimension in zip(dataset.shape, dataset.dims, strict=True) if size != 1]
+    for what, dimension, axis in zip(("rows", "columns"), own, axes, strict=True):
+        places = [scale.name for scale in dimension.values() if scale.shape]
+        if places and axis is not None and axis.name not in places:
+            raise FileError(
+                f"{path}: the {what} of {dataset.name.lstrip('/')!r} lie at {places[0].lstrip('/')!r}; they must lie "
+                f"at {axis.name.lstrip('/')!r}, at the centres of the cells"
+            )
+
+
+def _unpacked(dataset: Any) -> Array:
+    """Return the numbers of a variable, scaled and offset as its attributes say; NaN where they are missing."""
+
+    def attribute(key: str) -> float:
+        return float(np.ravel(dataset.attrs[key])[0])
+
+    values = np.asarray(dataset[()], np.float64)
+    missing = [values == attribute(key) for key in ("_FillValue", "missing_value") if key in dataset.attrs]
+    if "scale_factor" in dataset.attrs:
+        values = values * attribute("scale_factor")
+    if "add_offset" in dataset.attrs:
+        values = values + attribute("add_offset")
+    return np.where(np.logical_or.reduce(missing), np.nan, values) if missing else values
+
+
 def _orientation(path: Path, file: Any, geometry: Geometry) -> tuple[bool, int]:
     """Return whether rows run from north to south, and how many columns come before the grid's first one."""
-    rows = _axis(path, file, ("latitude", "lat", "projection_y_coordinate", "y"), geometry.y, geometry.sphere)
-    columns = _axis(path, file, ("longitude", "lon", "projection_x_coordinate", "x"), geometry.x, geometry.sphere)
+    rows = _axis(path, file, ROWS, geometry.y, geometry.sphere)
+    columns = _axis(path, file, COLUMNS, geometry.x, geometry.sphere)
     flip = bool(len(rows) > 1 and rows[1] < rows[0])
     _check(path, "rows", rows[::-1] if flip else rows, geometry.y)
     turn = 0

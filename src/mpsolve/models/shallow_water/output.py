@@ -23,7 +23,7 @@ def fields_of(geometry: Geometry, state: tuple[Array, ...], ground: Array | None
     """
     y, x = ("lat", "lon") if geometry.sphere else ("y", "x")
     entries = {
-        "height": (state[0], "m", (y, x), "surface_altitude", "height of the free surface"),
+        "height": (state[0], "m", (y, x), "sea_surface_height_above_geoid", "height of the free surface"),
         "u": (state[1], "m s-1", (y, f"{x}_edge"), "eastward_sea_water_velocity", "velocity along the row"),
         "v": (state[2], "m s-1", (f"{y}_edge", x), "northward_sea_water_velocity", "velocity across the row"),
         "vorticity": (

@@ -183,6 +183,7 @@ class Core:
         arrays = {name: field.to_numpy() for name, field in zip(NAMES, self.state, strict=True)}
         numbers: dict[str, Any] = {"steps": self.steps, "scales": list(self.scales), "history": self._has_history}
         numbers["term_scales"] = list(self.terms.scales)
+        numbers["scaled"] = self._scaled()
         if self._has_history:
             before = self.increments[1 - self.now]
             arrays |= {f"{name}_before": field.to_numpy() for name, field in zip(NAMES, before, strict=True)}
@@ -197,10 +198,18 @@ class Core:
         self.scales = self._triple(numbers["scales"])
         self.terms.scales[:] = map(float, numbers.get("term_scales", self.terms.scales))
         self._has_history = bool(numbers["history"]) and bool(self._scheme.history)
+        other = numbers.get("scaled", self._scaled()) != self._scaled()
+        if other:
+            self.choose_scales()
         if self._has_history:
-            self._made_with[1] = self._triple(numbers["made_with"])
-            for name, field in zip(NAMES, self.increments[1], strict=True):
-                field.set(arrays[f"{name}_before"])
+            made = self._triple(numbers["made_with"])
+            self._made_with[1] = self.scales if other else made
+            for name, field, old, new in zip(NAMES, self.increments[1], made, self._made_with[1], strict=True):
+                field.set(arrays[f"{name}_before"] * (old / new))
+
+    def _scaled(self) -> list[str]:
+        """Return the formats for which scales are chosen."""
+        return [format.name for format in (self._height, self._inner, *(field.format for field in self.terms.fields))]
 
     def _triple(self, numbers: Sequence[float]) -> tuple[float, float, float]:
         first, second, third = map(float, numbers)

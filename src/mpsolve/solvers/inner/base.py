@@ -24,6 +24,23 @@ class InnerResult:
     reduction: float | None
 
 
+@dataclass(frozen=True)
+class Layout:
+    """What an inner solver is made of.
+
+    Attributes
+    ----------
+    grids : tuple of str
+        A line per grid of multigrid, the finest first: cells, format, smoother; empty without multigrid. Rank 0 alone
+        knows those that it has for itself.
+    notes : tuple of str
+        What makes it slower than it might be, and what would help.
+    """
+
+    grids: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 class InnerSolver(ABC):
     """Solves A d = r approximately; A is an operator in low precision with norm of about 1.
 
@@ -35,11 +52,14 @@ class InnerSolver(ABC):
         d over `gain`, valid after `solve`.
     gain : float
         A power of two.
+    layout : Layout
+        Its grids.
     """
 
     right_hand_side: Field
     correction: Field
     gain: float = 1.0
+    layout: Layout = Layout()
 
     @abstractmethod
     def solve(self, rtol: float, max_iterations: int) -> InnerResult:

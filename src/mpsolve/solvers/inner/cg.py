@@ -59,6 +59,8 @@ class ConjugateGradients(InnerSolver):
         wide = accumulate if accumulate.significand_bits > format.significand_bits else format
         self.correction = space.zeros(wide)
         self._precondition = bind_preconditioner(preconditioner, operator, self.right_hand_side, multigrid)
+        if self._precondition is not None:
+            self.layout = self._precondition.layout
         u = self.right_hand_side if self._precondition is None else self._precondition.output
         p, s, x, r, w = self._p, self._s, self.correction, self.right_hand_side, self._w
         self._update = space.bind(update, [p, s, x, r], [p, s, x, r, w, u], phase="inner", flops=8)

@@ -92,6 +92,8 @@ class FlexibleGmres(InnerSolver):
         wide = accumulate if accumulate.significand_bits > format.significand_bits else format
         self.correction = space.zeros(wide)
         self._precondition = bind_preconditioner(preconditioner, operator, self._v, multigrid)
+        if self._precondition is not None:
+            self.layout = self._precondition.layout
         self._z = self._v if self._precondition is None else self._precondition.output
         first = self.right_hand_side
         self._basis, self._take, self._steps = [first], [self._copy(self._v, first)], []

@@ -30,6 +30,7 @@ class Multigrid(InnerSolver):
     def __init__(self, operator: Operator, options: MultigridOptions) -> None:
         hierarchy = Hierarchy(operator, options)
         self.options, self.level, self.gain = options, hierarchy.level, hierarchy.gain
+        self.layout = hierarchy.layout
         self.right_hand_side: Field = self.level.b
         self.correction: Field = self.level.u
         self._most = MOST_CYCLES[min(64, max(8, self.level.b.format.itemsize * 8))]

@@ -69,6 +69,12 @@ class LevelCoefficients:
         """Cells of the global grid."""
         return tuple(axis.cells for axis in self.axes)
 
+    def coupled(self) -> float:
+        """Bound the part of a row beside the diagonal, over the diagonal."""
+        pairs = zip(self.axes, self.faces, strict=True)
+        beside = sum(float(np.max((face[:-1] + face[1:]) / axis.widths)) for axis, face in pairs)
+        return beside / (self.reaction + beside) if beside > 0 else 0.0
+
     def strong_axes(self, lines: bool = False) -> tuple[bool, ...]:
         """Return the axes to coarsen: of several cells, and not much weaker coupled than another."""
         strengths = [

@@ -100,6 +100,11 @@ class Couplings:
         magnitudes: NDArray[np.float64] = sum((np.abs(values) for values in self.around.values()), self.diagonal)
         return np.maximum(self.diagonal, 0.5 * magnitudes)
 
+    def coupled(self) -> float:
+        """Return the largest part of a row's magnitudes beside the diagonal, over the diagonal."""
+        beside = sum((np.abs(values) for values in self.around.values()), np.zeros(self.shape))
+        return float(np.max(np.divide(beside, self.diagonal, out=np.zeros_like(beside), where=beside > 0), initial=0.0))
+
     def strengths(self) -> list[float]:
         """Return the largest coupling along each axis; 0 along an axis of one cell."""
         found = []

@@ -6,9 +6,11 @@ from mpsolve.errors import ConfigError
 from mpsolve.operators.base import Operator
 from mpsolve.operators.diffusion import Diffusion
 from mpsolve.precision import get_format
+from mpsolve.solvers.inner.base import Layout
 from mpsolve.solvers.multigrid.coefficients import LevelCoefficients
 from mpsolve.solvers.multigrid.couplings import Couplings
-from mpsolve.solvers.multigrid.levels import HALO, Level, build
+from mpsolve.solvers.multigrid.level import Level
+from mpsolve.solvers.multigrid.levels import HALO, build, chained
 from mpsolve.solvers.multigrid.options import MultigridOptions
 from mpsolve.solvers.multigrid.stencil import largest_diagonal
 
@@ -29,6 +31,8 @@ class Hierarchy:
         The finest one; its vectors are in the first of the formats.
     gain : float
         The power of two by which the finest level's solution is to be multiplied: its operator is larger by as much.
+    layout : Layout
+        The grids.
 
     Raises
     ------
@@ -49,7 +53,10 @@ class Hierarchy:
         kind = LevelCoefficients if diffusion.coefficients.uniform else Couplings
         coefficients = kind.finest(diffusion.grid, diffusion.coefficients)
         factor = self.gain / operator.scale
-        self.level: Level = build(diffusion.grid, operator.space, coefficients, factor, formats, options)
+        level = build(diffusion.grid, operator.space, coefficients, factor, formats, options)
+        alone = diffusion.grid.comm.size == 1
+        self.level: Level = chained(level, operator.space, options) if alone else level
+        self.layout = Layout(tuple(self.level.describe()), tuple(self.level.notes()))
 
 
 def _checked(operator: Operator) -> Diffusion:

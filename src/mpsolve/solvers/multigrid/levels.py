@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
-import numpy as np
-
-from mpsolve.field import Field
 from mpsolve.formats.base import Format
 from mpsolve.parallel.alone import Alone
 from mpsolve.parallel.cartesian import Cartesian
-from mpsolve.parallel.halo import Halo
+from mpsolve.parallel.replay import Replay
 from mpsolve.parallel.space import Space
-from mpsolve.solvers.multigrid import relaxation
-from mpsolve.solvers.multigrid.coarsest import DirectSolve
+from mpsolve.solvers.multigrid.coarsest import Direct
 from mpsolve.solvers.multigrid.coefficients import LevelCoefficients
 from mpsolve.solvers.multigrid.couplings import Couplings
 from mpsolve.solvers.multigrid.galerkin import galerkin, interpolate
 from mpsolve.solvers.multigrid.gathering import Gathering
+from mpsolve.solvers.multigrid.level import Level
 from mpsolve.solvers.multigrid.options import MultigridOptions
-from mpsolve.solvers.multigrid.smoothers import Lines, Pointwise, Smoother, choose_smoother, smallest_rough
-from mpsolve.solvers.multigrid.stencil import Stencil
+from mpsolve.solvers.multigrid.smoothers import choose_smoother
+from mpsolve.solvers.multigrid.smoothing import Smoothing
 from mpsolve.solvers.multigrid.transfers import GalerkinTransfers, Transfers, UniformTransfers
 
 if TYPE_CHECKING:
@@ -36,58 +33,9 @@ DIRECT_CELLS = 300
 GATHERED_CELLS = 1 << 14
 #: Blocks thinner than this are not halved further among ranks.
 THINNEST = 8
-
-
-class Level(ABC):
-    """One grid of the hierarchy.
-
-    Attributes
-    ----------
-    b, u : Field
-        Right-hand side and solution, this rank's blocks.
-    """
-
-    b: Field
-    u: Field
-
-    @abstractmethod
-    def cycle(self, guess: bool, full: bool = False) -> None:
-        """Improve `u`, from zero or from what it holds; ``full``: start from the coarser grids (collective)."""
-
-    @abstractmethod
-    def reductions(self) -> list[float]:
-        """Return, for this level and each one below, what the last cycle left of its residual (collective).
-
-        Infinity tells that the right-hand side left the range of the level's format, NaN that the solution did.
-        """
-
-    @abstractmethod
-    def describe(self) -> list[str]:
-        """Return a line for this level and each one below."""
-
-
-class Direct(Level):
-    """The coarsest grid, whole on one rank."""
-
-    def __init__(
-        self, space: Space, coefficients: LevelCoefficients | Couplings, factor: float, format: Format
-    ) -> None:
-        self.b, self.u = space.zeros(format), space.zeros(format)
-        self.solve = DirectSolve(coefficients, factor, self.b, self.u)
-
-    def cycle(self, guess: bool, full: bool = False) -> None:
-        """Solve; see `Level.cycle`."""
-        self.solve()
-
-    def reductions(self) -> list[float]:
-        """See `Level.reductions`; the solution is as exact as its format."""
-        if not np.isfinite(self.b.to_numpy()).all():
-            return [math.inf]
-        return [0.0 if np.isfinite(self.u.to_numpy()).all() else math.nan]
-
-    def describe(self) -> list[str]:
-        """See `Level.describe`."""
-        return [f"{'x'.join(map(str, self.b.shape))} {self.b.format.name} direct"]
+#: Where neighbours have no more than this part of each diagonal entry, every step along it gains two digits, and there
+#: may be nothing to interpolate by.
+HARDLY = 0.01
 
 
 class Gathered(Level):
@@ -103,13 +51,14 @@ class Gathered(Level):
         options: MultigridOptions,
     ) -> None:
         self.b, self.u = space.zeros(formats[0]), space.zeros(formats[0])
-        self._gathering = Gathering(grid, space.ledger)
+        self._grid, self._gathering = grid, Gathering(grid, space.ledger)
         self._whole, self._comm = cast("Level | None", None), grid.comm
         if grid.comm.rank == 0:
             shape, zero = grid.global_shape, (0,) * grid.ndim
             alone = cast("Intracomm", Alone())
             undivided = Cartesian(alone, shape, grid.periodic, (1,) * grid.ndim, zero, zero, shape)
-            self._whole = build(undivided, space, coefficients, factor, formats, options)
+            whole = build(undivided, space, coefficients, factor, formats, options)
+            self._whole = chained(whole, space, options)
 
     def cycle(self, guess: bool, full: bool = False) -> None:
         """Collect, cycle on one rank, spread; see `Level.cycle`."""
@@ -125,115 +74,183 @@ class Gathered(Level):
 
     def describe(self) -> list[str]:
         """See `Level.describe`."""
-        return [f"on rank 0: {line}" for line in self._whole.describe()] if self._whole else []
+        return [f"{line} on one rank" for line in self._whole.describe()] if self._whole else []
+
+    def notes(self) -> list[str]:
+        """See `Level.notes`."""
+        more = self._whole.notes() if self._whole else []
+        if math.prod(self._grid.global_shape) <= GATHERED_CELLS:
+            return more
+        size, blocks = ("x".join(map(str, shape)) for shape in (self._grid.global_shape, self._grid.ranks_per_axis))
+        return [
+            f"the grid of {size} cells and all coarser ones are solved by one rank, because blocks of {blocks} ranks "
+            f"would be thinner than {THINNEST} cells: fewer ranks, or run.ranks with more along the longer axes, "
+            "are faster",
+            *more,
+        ]
+
+
+class Uncoupled(Level):
+    """A grid whose cells are hardly coupled: smoothing solves it, and a coarser grid would see nothing."""
+
+    def __init__(self, smoothing: Smoothing, sweeps: int) -> None:
+        self.b, self.u = smoothing.b, smoothing.u
+        self._smoothing, self._sweeps = smoothing, sweeps
+
+    def cycle(self, guess: bool, full: bool = False) -> None:
+        """Smooth; see `Level.cycle`."""
+        smoother = self._smoothing.smoother
+        self._smoothing.finish(smoother.run(self._sweeps, 0) if guess else smoother.start(self._sweeps))
+
+    def reductions(self) -> list[float]:
+        """See `Level.reductions`."""
+        return [self._smoothing.reduction()]
+
+    def describe(self) -> list[str]:
+        """See `Level.describe`."""
+        return [f"{self._smoothing.describe()} alone"]
 
 
 class Smoothed(Level):
     """A grid that is smoothed and has a coarser one."""
 
-    def __init__(
-        self,
-        grid: Cartesian,
-        space: Space,
-        coefficients: LevelCoefficients | Couplings,
-        factor: float,
-        formats: tuple[Format, ...],
-        options: MultigridOptions,
-    ) -> None:
-        format = formats[0]
-        self.grid, self.options = grid, options
-        self.b, self.u, self._other = (space.zeros(format) for _ in range(3))
-        self._fields = (self.u, self._other)
-        self._stencil = Stencil(grid, space, coefficients, factor, format)
-        self._kind, halved = plan(coefficients, grid, options)
-        residual = None if coefficients.uniform else space.zeros(format)
-        self._smoother = self._made_smoother(coefficients, factor, halved, residual)
-        coarse_grid = grid.coarser(halved)
-        fields = (self.b, self._fields)
-        if isinstance(coefficients, LevelCoefficients):
-            step = coefficients.coarsen(halved)
-            self.coarse = build(coarse_grid, space, step.coarse, factor, formats[1:] or formats, options)
-            others = (self._stencil, coarse_grid, *fields, self.coarse.b, self.coarse.u)
-            self._transfers: Transfers = UniformTransfers(step, HALO, *others)
-        else:
-            assert residual is not None
-            interpolation = interpolate(coefficients, halved)
-            product = galerkin(coefficients, interpolation)
-            self.coarse = build(coarse_grid, space, product, factor, formats[1:] or formats, options)
-            others = (self._stencil, coarse_grid, *fields, self.coarse.b, self.coarse.u)
-            self._transfers = GalerkinTransfers(interpolation, residual, *others)
+    def __init__(self, smoothing: Smoothing, coarse: Level, transfers: Transfers, options: MultigridOptions) -> None:
+        self.b, self.u, self.coarse = smoothing.b, smoothing.u, coarse
+        self.options = options
+        self._smoothing, self._transfers = smoothing, transfers
         self._visits = 2 if options.cycle == "w" else 1
-
-    def _made_smoother(
-        self,
-        coefficients: LevelCoefficients | Couplings,
-        factor: float,
-        halved: tuple[bool, ...],
-        residual: Field | None,
-    ) -> Smoother:
-        corners = self._stencil.kind == relaxation.FULL
-        exchange = [self._halo(field, corners).exchange for field in self._fields]
-        low = smallest_rough(halved)
-        if self._kind == "lines":
-            assert isinstance(coefficients, Couplings)
-            assert residual is not None
-            low = max(low, 0.5)
-            return Lines(self._stencil, coefficients, factor, self.b, self._fields, residual, exchange, low)
-        exchange_b = self._halo(self.b, False).exchange
-        return Pointwise(self._kind, self._stencil, self.b, self._fields, exchange, exchange_b, low)
-
-    def _halo(self, field: Field, corners: bool) -> Halo:
-        return Halo(self.grid, [field], width=1, corners=corners, ledger=self._stencil.space.ledger)
+        #: The number of the field that is corrected.
+        self._place = 0
 
     def cycle(self, guess: bool, full: bool = False) -> None:
         """Smooth, correct from the coarser grid, smooth; see `Level.cycle`."""
         if full and not guess:
             self.u.storage[...] = 0
-            self._correct(0, 1, full=True)
+            self._transfers.restrict(0)
+            self.coarse.cycle(False, full=True)
+            self._transfers.prolong(0)
             guess = True
-        before, after = self.options.sweeps_before, self.options.sweeps_after
-        place = self._smoother.run(before, 0) if guess else self._smoother.start(before)
-        self._correct(place, self._visits)
-        place = self._smoother.run(after, place)
-        if place:
-            self.u.storage[...] = self._other.storage
-
-    def _correct(self, place: int, visits: int, full: bool = False) -> None:
-        """Solve for the residual on the coarser grid and add what it gives."""
-        self._transfers.restrict(place)
-        self.coarse.cycle(False, full)
-        for _ in range(visits - 1):
+        self.descend(guess)
+        self.coarse.cycle(False)
+        for _ in range(self._visits - 1):
             self.coarse.cycle(True)
-        self._transfers.prolong(place)
+        self.ascend()
+
+    def descend(self, guess: bool) -> None:
+        """Smooth, and give the residual to the coarser grid (collective)."""
+        smoother, count = self._smoothing.smoother, self.options.sweeps_before
+        self._place = smoother.run(count, 0) if guess else smoother.start(count)
+        self._transfers.restrict(self._place)
+
+    def ascend(self) -> None:
+        """Take the correction of the coarser grid, and smooth (collective)."""
+        self._transfers.prolong(self._place)
+        self._smoothing.finish(self._smoothing.smoother.run(self.options.sweeps_after, self._place))
 
     def reductions(self) -> list[float]:
         """See `Level.reductions`."""
-        self._halo(self.u, True).exchange()
-        measure = self._stencil.space.bind(
-            self._stencil.residual,
-            [self._other],
-            [self.u, self.b, *self._stencil.operator],
-            dots=((0, 0), (2, 2)),
-            phase="inner",
-        )
-        left, given = map(float, measure(*self._stencil.residual_scalars))
-        if not math.isfinite(given):
-            own = math.inf
-        else:
-            own = math.sqrt(left / given) if given > 0 and left < math.inf else (0.0 if given == 0 else math.nan)
-        return [own, *self.coarse.reductions()]
+        return [self._smoothing.reduction(), *self.coarse.reductions()]
 
     def describe(self) -> list[str]:
         """See `Level.describe`."""
-        line = f"{'x'.join(map(str, self.grid.global_shape))} {self.b.format.name} {self._kind}"
-        return [line, *self.coarse.describe()]
+        return [self._smoothing.describe(), *self.coarse.describe()]
+
+    def notes(self) -> list[str]:
+        """See `Level.notes`."""
+        return [*self._smoothing.notes, *self.coarse.notes()]
+
+
+class Chain(Level):
+    """The grids that a process has for itself: the ways down to the coarsest one and up again are launched as a whole.
+
+    The coarsest grid itself is solved on the host.
+
+    Parameters
+    ----------
+    top : Smoothed
+        The finest of them; of V-cycles.
+    space : Space
+        Gives backend and ledger.
+    """
+
+    def __init__(self, top: Smoothed, space: Space) -> None:
+        self.b, self.u, self._top, self._bottom = top.b, top.u, top, cast("Level", top)
+        self._levels: list[Smoothed] = []
+        while isinstance(self._bottom, Smoothed):
+            self._levels.append(self._bottom)
+            self._bottom = self._bottom.coarse
+        ways = {guess: (partial(self._descend, guess), self._ascend) for guess in (False, True)}
+        # Each has its own: the numbers of the fields at the end of the way down are those on the way up.
+        self._ways = {guess: [Replay(way, space.backend, space.ledger) for way in pair] for guess, pair in ways.items()}
+
+    def _descend(self, guess: bool) -> None:
+        for level in self._levels:
+            level.descend(guess and level is self._top)
+
+    def _ascend(self) -> None:
+        for level in reversed(self._levels):
+            level.ascend()
+
+    def cycle(self, guess: bool, full: bool = False) -> None:
+        """See `Level.cycle`."""
+        if full:
+            self._top.cycle(guess, full)
+            return
+        down, up = self._ways[guess]
+        down()
+        self._bottom.cycle(False)
+        up()
+
+    def reductions(self) -> list[float]:
+        """See `Level.reductions`."""
+        return self._top.reductions()
+
+    def describe(self) -> list[str]:
+        """See `Level.describe`."""
+        return self._top.describe()
+
+    def notes(self) -> list[str]:
+        """See `Level.notes`."""
+        return self._top.notes()
+
+
+def chained(level: Level, space: Space, options: MultigridOptions) -> Level:
+    """Return a level of one process, with those below it, so that it takes few launches where a backend has graphs."""
+    if space.backend.captures and options.cycle != "w" and isinstance(level, Smoothed):
+        return Chain(level, space)
+    return level
+
+
+def _with_coarser(
+    smoothing: Smoothing,
+    coefficients: LevelCoefficients | Couplings,
+    factor: float,
+    formats: tuple[Format, ...],
+    options: MultigridOptions,
+) -> Smoothed:
+    """Return a level with all those below it (collective)."""
+    grid, space, halved = smoothing.grid, smoothing.stencil.space, smoothing.halved
+    coarse_grid, fields = grid.coarser(halved), (smoothing.b, smoothing.fields)
+    if isinstance(coefficients, LevelCoefficients):
+        step = coefficients.coarsen(halved)
+        coarse = build(coarse_grid, space, step.coarse, factor, formats[1:] or formats, options)
+        others = (smoothing.stencil, coarse_grid, *fields, coarse.b, coarse.u)
+        return Smoothed(smoothing, coarse, UniformTransfers(step, HALO, *others), options)
+    assert smoothing.residual is not None
+    interpolation = interpolate(coefficients, halved)
+    product = galerkin(coefficients, interpolation)
+    coarse = build(coarse_grid, space, product, factor, formats[1:] or formats, options)
+    others = (smoothing.stencil, coarse_grid, *fields, coarse.b, coarse.u)
+    return Smoothed(smoothing, coarse, GalerkinTransfers(interpolation, smoothing.residual, *others), options)
 
 
 def plan(
     coefficients: LevelCoefficients | Couplings, grid: Cartesian, options: MultigridOptions
 ) -> tuple[str, tuple[bool, ...]]:
-    """Return the smoother of a grid, and the axes along which the next one is coarser."""
+    """Return the smoother of a grid, and the axes along which the next one is coarser: none if smoothing is enough."""
     kind = choose_smoother(options.smoother, coefficients, grid)
+    if coefficients.coupled() <= HARDLY:
+        return kind, (False,) * grid.ndim
     return kind, coefficients.strong_axes(kind == "lines")
 
 
@@ -264,10 +281,14 @@ def build(
     """
     space = Space(grid.comm, like.backend, grid.shape, HALO, like.ledger)
     cells = math.prod(grid.global_shape)
-    halved = plan(coefficients, grid, options)[1]
-    last = cells <= DIRECT_CELLS or not any(halved)
-    if grid.comm.size > 1 and (last or cells <= GATHERED_CELLS or min(grid.smallest_shape) < THINNEST):
+    kind, halved = plan(coefficients, grid, options)
+    direct, coarser = cells <= DIRECT_CELLS, any(halved)
+    thin = coarser and min(grid.smallest_shape) < THINNEST
+    if grid.comm.size > 1 and (direct or cells <= GATHERED_CELLS or thin):
         return Gathered(grid, space, coefficients, factor, formats, options)
-    if last:
+    if direct:
         return Direct(space, coefficients, factor, formats[0])
-    return Smoothed(grid, space, coefficients, factor, formats, options)
+    smoothing = Smoothing(grid, space, coefficients, factor, formats[0], kind, halved)
+    if not coarser:
+        return Uncoupled(smoothing, options.sweeps_before + options.sweeps_after)
+    return _with_coarser(smoothing, coefficients, factor, formats, options)

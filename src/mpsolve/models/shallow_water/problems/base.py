@@ -44,6 +44,8 @@ class Problem:
         Usual length.
     advection : bool
         Whether the velocities are fixed, so that the height is only carried along.
+    tilts : bool
+        Whether the problem has an angle.
     """
 
     geometry: Geometry
@@ -57,6 +59,7 @@ class Problem:
     viscosity_m2_s: float = 0.0
     days: float = 5.0
     advection: bool = False
+    tilts: bool = False
 
 
 def nothing(y: Array, x: Array) -> Array:

@@ -36,4 +36,5 @@ def create(shape: tuple[int, int], angle_rad: float) -> Problem:
         bottom=lambda y, x: planet(y) ** 2 / (2 * GRAVITY_M_S2) + 0 * x,
         answer=height,
         days=5.0,
+        tilts=True,
     )

@@ -45,4 +45,5 @@ def create(shape: tuple[int, int], angle_rad: float) -> Problem:
         answer=height,
         days=DAYS,
         advection=True,
+        tilts=True,
     )

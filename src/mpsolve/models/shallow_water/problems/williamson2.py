@@ -28,4 +28,5 @@ def create(shape: tuple[int, int], angle_rad: float) -> Problem:
         lambda y, x: SPEED_M_S * (np.cos(y) * cos + np.cos(x) * np.sin(y) * sin),
         lambda y, x: -SPEED_M_S * np.sin(x) * sin + 0 * y,
         steady=True,
+        tilts=True,
     )
