@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from mpsolve.errors import FileError
-from mpsolve.precision import get_format
 from mpsolve.records.run import read_run
 
 # Exchanges of ghost cells in one step of an explicit stepper: one for each application of the operator, and in the
@@ -216,6 +215,9 @@ def _item_bytes(roles: Mapping[str, Any], config: Mapping[str, Any]) -> float:
     UnknownNameError
         If the record names a format that mpsolve does not have.
     """
+    # Formats take NumPy, which `mpsolve --help` must not wait for.
+    from mpsolve.precision import get_format
+
     if roles.get("halo"):
         return get_format(str(roles["halo"])).itemsize
     time = config.get("time", {})
