@@ -94,6 +94,20 @@ def test_a_phase_that_is_longer_than_the_looks_gets_what_was_waiting(clock):
     assert shares.by_phase() == {"update": 10.0}
 
 
+def test_the_first_look_takes_no_time_of_the_first_phase(clock):
+    book, plant = Ledger(), Plant()
+    read = plant.read
+
+    def slowly():
+        clock.now += 5.0
+        return read()
+
+    plant.read = slowly
+    with Window(Alone(), [plant], ledger=book, look_every_s=1e9):
+        clock.work(book, "inner", 0.25)
+    assert book.seconds == {"inner": 0.25}
+
+
 def test_without_a_ledger_no_phase_is_made_up():
     with Window(Alone(), [Plant()]) as window:
         pass

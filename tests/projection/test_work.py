@@ -77,3 +77,12 @@ def test_every_stepper_of_the_climate_core_has_its_exchanges():
 def test_a_filter_without_its_grid_is_refused(climate, write_run):
     with pytest.raises(FileError, match="polar filter"):
         read_work(write_run("bad", "climate", config={"climate": climate}))
+
+
+@pytest.mark.parametrize(
+    ("roles", "expected"),
+    [({"state": "fp32", "inner": "fp16"}, 8 / 3), ({"state": "fp64", "inner": "fp64"}, 8), ({"halo": "bf16"}, 2)],
+)
+def test_a_step_of_the_climate_core_sends_its_state_and_two_increments(write_run, roles, expected):
+    work = read_work(write_run("sent", "climate", precision=roles))
+    assert work.item_bytes == pytest.approx(expected, rel=1e-12)

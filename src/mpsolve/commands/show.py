@@ -13,6 +13,9 @@ from mpsolve.errors import FileError
 from mpsolve.records import run as run_file
 from mpsolve.records import steps as steps_file
 
+# Counts from here on are shown with three digits.
+LONG_COUNT = 1e5
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
@@ -102,10 +105,15 @@ def _work(ledger: dict[str, Any]) -> list[list[str]]:
     flat = {name: counts for name, counts in _counts(ledger).items() if any(counts.values())}
     kinds = dict.fromkeys(kind for counts in flat.values() for kind, count in counts.items() if count)
     lines = [
-        [printable(phase), printable(format), *(cell(counts.get(kind) or None) for kind in kinds)]
+        [printable(phase), printable(format), *(_count(counts.get(kind)) for kind in kinds)]
         for (phase, format), counts in flat.items()
     ]
     return [["phase", "format", *kinds], *lines] if lines else []
+
+
+def _count(count: float | None) -> str:
+    """Return a count: in full as long as it is short, and a dash for none."""
+    return cell(int(count) if count and count < LONG_COUNT else count or None)
 
 
 def _counts(ledger: dict[str, Any]) -> dict[tuple[str, str], dict[str, float]]:

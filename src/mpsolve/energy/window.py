@@ -110,6 +110,9 @@ class Window:
                     self.look_every_s = min(self.look_every_s, PHASE_LOOK_S)
             self._watcher.start()
         self._start = time.perf_counter()
+        if self.ledger is not None:
+            # Again, or the first phase would have the time of the first look.
+            self.ledger.start_clock()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:

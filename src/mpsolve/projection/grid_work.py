@@ -11,6 +11,8 @@ from mpsolve.projection.work import FILTER, Phase, Work
 # Exchanges on each level of a cycle: smoothing before and after, the residual, and the correction.
 EXCHANGES_PER_LEVEL = 4
 
+FILTER_NOTE = "the polar filter is counted on the device; mpsolve computes it on the processors beside a GPU today"
+
 # A block of whole rows has at least as many as it has ghost rows (`mpsolve.models.shallow_water.stepping.HALO`).
 ROWS_OF_A_DEVICE = 2
 
@@ -44,6 +46,8 @@ def grid_phases(work: Work, machine: Machine, nodes: int) -> tuple[dict[str, Ter
         phases["to and from the host"] = Terms(bandwidth_s=moved / host_link_bytes_per_s(machine))
     phases["ghost cells"] = _ghosts(work, network)
     phases["sums"] = work.reductions * reduction(network)
+    if work.strips:
+        notes.append(FILTER_NOTE)
     done = "stages of steps" if work.strips else "applications of the operator"
     notes.append(f"{work.exchanges:,} {done} and {work.reductions:,.0f} sums, as in the run")
     return phases, notes
@@ -94,7 +98,7 @@ def _moved(work: Work, machine: Machine, devices: int) -> float:
 
 
 def _ghosts(work: Work, network: Network) -> Terms:
-    itemsize = get_format(work.format).itemsize
+    itemsize = work.item_bytes or get_format(work.format).itemsize
     if work.strips:
         return work.exchanges * strip_halo(work.strips.columns, work.fields, itemsize, network)
     each = EXCHANGES_PER_LEVEL if work.levels > 1 else 1

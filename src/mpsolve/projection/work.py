@@ -108,6 +108,8 @@ class Work:
         Fields on the grid, exchanged together; the unknowns are those of all.
     strips : Strips or None
         Where rows stay whole.
+    item_bytes : float or None
+        Mean size of a number in a message between blocks; None: that of the format.
     """
 
     name: str
@@ -128,6 +130,7 @@ class Work:
     ranks: int
     fields: int = 1
     strips: Strips | None = None
+    item_bytes: float | None = None
 
 
 def read_work(directory: Path) -> Work:
@@ -166,6 +169,7 @@ def read_work(directory: Path) -> Work:
         ranks=ranks,
         fields=CLIMATE_FIELDS if record["app"] == "climate" else 1,
         strips=_strips(directory, config, phases),
+        item_bytes=_item_bytes(record["precision"], config) if record["app"] == "climate" else None,
     )
 
 
@@ -201,6 +205,25 @@ def _strips(directory: Path, config: Mapping[str, Any], phases: tuple[Phase, ...
     if rows < 1 or columns < 1 or not 0 < filtered <= 1:
         raise FileError(f"{directory} has a polar filter on {rows} x {columns} cells; run the app again")
     return Strips(rows, columns, filtered)
+
+
+def _item_bytes(roles: Mapping[str, Any], config: Mapping[str, Any]) -> float:
+    """Return the mean size of a number in a message of the climate core: a step sends its state, then increments.
+
+    Raises
+    ------
+    UnknownNameError
+        If the record names a format that mpsolve does not have.
+    """
+    # Formats take NumPy, which `mpsolve --help` must not wait for.
+    from mpsolve.precision import get_format
+
+    if roles.get("halo"):
+        return get_format(str(roles["halo"])).itemsize
+    time = config.get("time", {})
+    stages = STAGES.get(str(time.get("stepper")) if isinstance(time, Mapping) else "", 1)
+    state, inner = (get_format(str(roles.get(role) or "fp64")).itemsize for role in ("state", "inner"))
+    return (state + (stages - 1) * inner) / stages
 
 
 def _dimensions(config: Mapping[str, Any]) -> int:
