@@ -36,5 +36,5 @@ def test_a_heap_without_an_end_is_refused(path, header):
 @pytest.mark.parametrize("content", [b"", b"GCOL\x01", b"GCOL\x01" + b"\xff" * 40])
 def test_what_is_no_hdf5_is_an_error_of_the_system(path, content):
     path.write_bytes(content)
-    with pytest.raises(OSError):  # noqa: PT011: the text is the library's
+    with pytest.raises(OSError):
         open_to_read(path)
