@@ -1,6 +1,6 @@
 """How many cycles of multigrid a solve takes, by size of the grid and by how the conductivity jumps: no timings.
 
-``u - div(k grad u) = b`` with ``k / h^2`` = 1000, as one implicit step has it, and with 1e9, Poisson's equation; held
+``u - div(k grad u) = b`` with ``k / h^2`` = 1000, as one implicit step has it, and 1e9, Poisson's equation; held
 sides, random right-hand side, from zero to a relative FP64 residual of 1e-10. A conductivity that jumps is 1000 or
 1e-3:
 
@@ -8,6 +8,8 @@ sides, random right-hand side, from zero to a relative FP64 residual of 1e-10. A
 - ``checkerboard``: blocks of 7 cells;
 - ``random blocks``: blocks of 5 cells, each one or the other at random;
 - ``random cells``: each cell by itself.
+
+Poisson's equation with such jumps has rounding of FP64 above 1e-10, so there it is the step alone.
 
 Uniform problems are solved by V-cycles alone, the others by conjugate gradients with a V-cycle as preconditioner, as
 ``solver.inner = auto`` does. The number of ranks changes no bit, so one is enough.
@@ -127,7 +129,7 @@ def measure(settings) -> dict:
     for pattern in ("uniform", *PATTERNS):
         sizes = QUICK if settings.quick else SIZES if pattern == "uniform" else JUMPING
         for axes, given in sizes.items():
-            for ratio in (STEP, POISSON):
+            for ratio in (STEP, POISSON) if pattern == "uniform" else (STEP,):
                 for size in given:
                     found = count(pattern, size, axes, ratio, settings.threads)
                     print(run.show(found), flush=True)

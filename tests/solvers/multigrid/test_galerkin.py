@@ -60,6 +60,19 @@ def test_coarse_couplings_are_the_product_of_the_matrices(shape, periodic, halve
     assert np.max(np.abs(P.sum(1) + interpolation.missing.ravel() - 1)) <= 200 * np.finfo(float).eps
 
 
+@pytest.mark.parametrize("sign", [0.0, -1.0])
+def test_the_product_is_that_of_the_matrices_where_no_coupling_is_above_zero(sign):
+    fine = random_couplings((8, 6), (False, True), False)
+    for step, values in fine.before.items():
+        if step[0]:
+            values[-1] *= sign
+    interpolation = interpolate(fine, (True, True))
+    given, (P, _) = dense_matrix(fine, 1.0), interpolation_matrix((8, 6), (False, True), interpolation)
+    allowed = 200 * np.finfo(float).eps * np.max(np.abs(given))
+    assert np.max(np.abs(P.sum(1) + interpolation.missing.ravel() - 1)) <= 200 * np.finfo(float).eps
+    assert np.max(np.abs(dense_matrix(galerkin(fine, interpolation), 1.0) - P.T @ given @ P)) <= allowed
+
+
 def test_weights_lie_between_zero_and_one_and_a_constant_is_kept_where_nothing_holds_it():
     fine = random_couplings((9, 10), (False, True), False, reaction=0.0)
     interpolation = interpolate(fine, (True, True))

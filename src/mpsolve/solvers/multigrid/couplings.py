@@ -100,6 +100,20 @@ class Couplings:
         magnitudes: NDArray[np.float64] = sum((np.abs(values) for values in self.around.values()), self.diagonal)
         return np.maximum(self.diagonal, 0.5 * magnitudes)
 
+    def row_diagonal(self) -> NDArray[np.float64]:
+        """Return the diagonal for the solution of whole rows: more than the operator's where rows repel each other.
+
+        Products of Galerkin have couplings of both signs between strong rows, which cancel but for waves along a row;
+        those the row's own coupling bounds. So it is the sum over a whole neighbouring row that counts, not each one.
+        """
+        rows: dict[Offset, NDArray[np.float64]] = {}
+        for step, values in self.around.items():
+            if any(step[:-1]):
+                rows[step[:-1]] = rows.get(step[:-1], 0.0) + values
+        zero = np.zeros(self.shape)
+        net, sizes = sum(rows.values(), zero), sum(map(np.abs, rows.values()), zero)
+        return self.diagonal + np.maximum(0.5 * (sizes - net - self.reaction), 0.0)
+
     def coupled(self) -> float:
         """Return the largest part of a row's magnitudes beside the diagonal, over the diagonal."""
         beside = sum((np.abs(values) for values in self.around.values()), np.zeros(self.shape))

@@ -91,10 +91,13 @@ def _interpolate_between(
         projected = tuple(step[axis] if axis in odd else 0 for axis in range(ndim))
         if any(projected):
             totals[projected] = totals.get(projected, 0.0) + _pick(values, places)
-    totals = {step: np.maximum(total, 0.0) for step, total in totals.items()}
+    positive = {step: np.maximum(total, 0.0) for step, total in totals.items()}
+    # Sums over strong rows may all come out below zero; then their sizes tell which way to look.
+    lone = sum(positive.values(), np.zeros_like(missing[here])) == 0.0
+    totals = {step: np.where(lone, np.abs(totals[step]), total) for step, total in positive.items()}
     whole = sum(totals.values(), _pick(held, places))
     inverse = np.divide(1.0, whole, out=np.zeros_like(whole), where=whole > 0)
-    missing[here] = _pick(held, places) * inverse
+    missing[here] = np.where(whole > 0, _pick(held, places) * inverse, 1.0)
     for step, total in totals.items():
         share = total * inverse
         beside = [(index + n) % cells for index, n, cells in zip(places, step, couplings.shape, strict=True)]

@@ -202,7 +202,7 @@ def _row_factors(
     """Factorise the rows of this rank's block."""
     box = grid.slices
     along = level.before[(0,) * (grid.ndim - 1) + (-1,)][box] * factor
-    lower, inverse, border = factorise(level.bound()[box] * factor, -along, -along[..., 0])
+    lower, inverse, border = factorise(level.row_diagonal()[box] * factor, -along, -along[..., 0])
     first, second, third = (space.zeros(wide).set(values) for values in (lower, inverse, border))
     return first, second, third
 
