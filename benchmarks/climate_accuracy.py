@@ -22,11 +22,9 @@ CASES = (
     ("williamson2", 45, 5, (16, 32), 3),
     ("williamson2", 90, 5, (16, 32), 3),
     ("laeuter", 0, 1, (16, 32), 3),
-    ("williamson5", 0, 15, (32, 64), 2),
-    ("williamson6", 0, 14, (32, 64), 2),
-    ("galewsky", 0, 6, (48, 96), 1),
+    ("williamson5", 0, 15, (32, 64), 1),
+    ("williamson6", 0, 14, (32, 64), 1),
     ("land", 0, 15, (32, 64), 1),
-    ("turbulence", 0, 20, (64, 64), 1),
 )
 KEPT = (
     "error_l1", "error_l2", "error_linf", "truncation_error", "rounding_error", "rounding_over_truncation", "accepted",
@@ -71,15 +69,14 @@ def orders(rows: list[dict]) -> dict[str, float]:
     return found
 
 
-def worst(rows: list[dict]) -> dict[str, float]:
-    """Return for each precision the largest part that rounding is of truncation, infinite if a run failed."""
-    found = {}
+def worst(rows: list[dict]) -> dict[str, float | str]:
+    """Return for each precision the largest part that rounding is of truncation, unless a run failed."""
+    found: dict[str, float | str] = {}
     for name in SWEEP[1:]:
-        ratios = [
-            one["rounding_over_truncation"] if one["status"] == "ok" else math.inf
-            for one in rows if one["precision"] == name
-        ]  # fmt: skip
-        found[f"largest rounding over truncation, {name}"] = max(ratio for ratio in ratios if ratio is not None)
+        mine = [one for one in rows if one["precision"] == name]
+        ratios = [one["rounding_over_truncation"] for one in mine if one["rounding_over_truncation"] is not None]
+        failed = sum(one["status"] != "ok" for one in mine)
+        found[f"largest rounding over truncation, {name}"] = f"{failed} runs failed" if failed else max(ratios)
     return found
 
 

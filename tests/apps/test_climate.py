@@ -140,6 +140,14 @@ def test_a_precision_whose_rounding_shows_is_labelled(mpirun, tmp_path):
     assert results(tmp_path / "bf16")["accepted"] is False
 
 
+def test_a_format_that_failed_acceptance_is_labelled_without_an_fp64_run_too(mpirun, tmp_path):
+    words = ("--config", "williamson2", *SMALL, "--precision", "fp8_e5m2", "--backend", "reference")
+    done = mpirun(1, *APP, *words, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "fp8_e5m2: not recommended: fp8_e5m2 failed tests of acceptance" in done.stdout
+    assert results(tmp_path)["label"].startswith("not recommended")
+
+
 def test_heat_on_the_emulated_card_has_the_bits_of_the_processor(mpirun, tmp_path):
     emulation.device()
     words = ("--set", "heat.shape=[24,32]", "--set", "run.pictures=false", "--precision", "fp16")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 #: Bytes of a row of a strip: the rows that are kept then stay in the second-level cache, and loops are long.
-STRIP_BYTES = 8192
+STRIP_BYTES = 32768
 #: Elements of a kept row before its first column and after its last one, a whole line.
 MARGIN = 16
 
@@ -80,7 +80,7 @@ def _rows(rolled: Rolled, compute: str) -> list[str]:
 
 
 def rolled_loops(
-    rolled: Rolled, counts: tuple[int, int], compute: str, fetches: list[str], stores: list[str], after: list[str]
+    rolled: Rolled, counts: tuple[int, int], compute: str, stores: list[str], after: list[str]
 ) -> list[str]:
     """Return the loops over strips, rows and columns.
 
@@ -92,8 +92,6 @@ def rolled_loops(
         Numbers of arrays and of scalars.
     compute : str
         The compute type.
-    fetches : list of str
-        Request what a row loads next.
     stores : list of str
         Store ``value`` at row i, column j.
     after : list of str
@@ -112,7 +110,7 @@ def rolled_loops(
         "        for i in range(lo0 - 2, hi0):",
         f"            here = (i & 1) * {size} + {MARGIN} - first",
         f"            ahead = ((i + 1) & 1) * {size} + {MARGIN} - first",
-        *(f"            {line}" for line in (*_rows(rolled, compute), *fetches)),
+        *(f"            {line}" for line in _rows(rolled, compute)),
         "            for j in range(start - 2, stop + 2):",
         f"                value = values({inputs}, {scalars}, i + 1, j)",
         *(f"                set_element({name}n, (j,), value[{n}])" for n, name in enumerate(kept)),

@@ -254,12 +254,9 @@ def _plain(spec: KernelSpec) -> list[str]:
 
 def _rolled(spec: KernelSpec, rolled: Rolled) -> list[str]:
     """All loops of a point function in pieces."""
-    fields = [n for n, given in enumerate(spec.inputs) if given != VECTOR] if spec.stream else []
-    sizes = {n: spec.chunk * given.itemsize // LINE for n, given in enumerate(spec.inputs) if isinstance(given, Format)}
-    fetches = [f"memory.fetch_lines(a{number}, (i + 2, first), {max(sizes[number], 1)})" for number in fields]
     after = _stream_lines(spec, "") if spec.stream else []
     counts = len(spec.inputs), spec.scalars
-    return rolled_loops(rolled, counts, spec.compute, fetches, _set_lines(spec, ""), after)
+    return rolled_loops(rolled, counts, spec.compute, _set_lines(spec, ""), after)
 
 
 def kernel_source(spec: KernelSpec) -> str:

@@ -20,7 +20,7 @@ SHAPE = (48, 64)
 @pytest.mark.parametrize("fluxes", ["energy", "enstrophy"])
 @pytest.mark.parametrize("scheme", ["ab2", "ssprk3", "rk4", "fb_rk32"])
 @pytest.mark.parametrize("name", ["turbulence", "williamson2"])
-def test_the_ledger_agrees_to_two_percent(comm, name, scheme, fluxes, inner):
+def test_the_ledger_agrees_but_for_rounding_to_8_bytes(comm, name, scheme, fluxes, inner):
     problem = lookup.find("models.shallow_water.problems", name).create(SHAPE, 0.0)
     grid = Cartesian.create(comm, SHAPE, (problem.geometry.periodic, True), halo=HALO)
     model, ledger = ShallowWaterModel(problem, grid, 1.6), Ledger()
@@ -35,9 +35,11 @@ def test_the_ledger_agrees_to_two_percent(comm, name, scheme, fluxes, inner):
     periodic, split = problem.geometry.periodic, core.place.split
     paper = step_traffic(SHAPE, grid.ranks_per_axis, periodic, method, formats, split)
     found = [work for counts in comm.allgather(ledger.to_dict()) for work in counts.get("halo", {}).values()]
-    assert sum(work["messages"] for work in found) == pytest.approx(paper.messages * comm.size)
-    # Every part of a message is rounded up to 8 bytes.
-    assert sum(work["message_bytes"] for work in found) == pytest.approx(paper.bytes * comm.size, rel=0.02)
+    messages = sum(work["messages"] for work in found)
+    assert messages == pytest.approx(paper.messages * comm.size)
+    # Each of up to three parts of a message is rounded up to 8 bytes; what the paper says is summed in another order.
+    more = sum(work["message_bytes"] for work in found) - paper.bytes * comm.size
+    assert -1e-6 <= more <= 3 * 7 * messages
 
 
 def test_a_square_block_among_many_sends_what_the_document_says():

@@ -255,5 +255,8 @@ def test_a_state_in_fp32_keeps_its_mass_to_rounding_of_fp64(alone, name):
         core.step()
     lost = diagnostics.invariants(core)["volume"] / begin - 1
     core.restore_volume(surface)
-    # Both sums are rounded, and the volume over the mean height is a small part of the whole.
-    assert abs(diagnostics.invariants(core)["volume"] / begin - 1) <= 4 * 2.0**-53 < abs(lost)
+    left = abs(diagnostics.invariants(core)["volume"] / begin - 1)
+    heights = np.abs(core.state[0].to_numpy()).astype(np.float32)
+    finest = float(np.min(np.spacing(heights) * core.geometry.area_m2[:, None])) / begin
+    # Half a unit of the last place of the cell that takes the rest, which that may raise; sums round once each.
+    assert left <= 2 * finest + 8 * 2.0**-53 < abs(lost) / 10

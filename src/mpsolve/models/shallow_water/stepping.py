@@ -285,7 +285,8 @@ class Core:
         """Raise the surface everywhere so that the volume is what it was; return by how much, m (collective).
 
         Rounding of increments to a narrow format adds and removes water at random. Where the state itself is rounded to
-        less than FP64, what that takes is added before it, some times over, and the rest in the cell that is finest.
+        less than FP64, what that takes is added before it, some times over, and the rest in two cells where heights are
+        rounded least.
         """
         whole = float(np.sum(self.geometry.area_m2)) * self.geometry.shape[1]
         surface, rise = self.state[0], 0.0
@@ -294,15 +295,19 @@ class Core:
             rise += (volume_m3 - self.volume()) / whole
             surface.set(values + rise)
         if not wide:
-            self._settle(volume_m3)
+            # First where it hardly shows, then, when little is left, where a unit of the last place is the least water.
+            area = self.geometry.area_m2[self.grid.slices[0], None]
+            self._settle(volume_m3, np.ones_like(area))
+            self._settle(volume_m3, area)
         return rise
 
-    def _settle(self, volume_m3: float) -> None:
-        """Put the rest of a volume into the cell whose height over the mean is the least (collective)."""
+    def _settle(self, volume_m3: float, weights: NDArray[np.float64]) -> None:
+        """Put the rest of a volume into the cell whose height over the mean, weighted, is least (collective)."""
         rest, values = volume_m3 - self.volume(), self.state[0].to_numpy()
-        row, column = map(int, np.unravel_index(int(np.argmin(np.abs(values))), values.shape))
+        sizes = np.abs(values) * weights
+        row, column = map(int, np.unravel_index(int(np.argmin(sizes)), sizes.shape))
         here = (self.grid.lo[0] + row, self.grid.lo[1] + column)
-        least = min(self.grid.comm.allgather((abs(float(values[row, column])), *here)))
+        least = min(self.grid.comm.allgather((float(sizes[row, column]), *here)))
         if least[1:] == here:
             values[row, column] += rest / self.geometry.area_m2[here[0]]
             self.state[0].set(values)
