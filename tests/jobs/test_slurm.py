@@ -102,9 +102,8 @@ def test_a_job_that_was_cancelled_has_saved_and_the_next_one_goes_on(cluster, fo
     (end,) = cluster.wait(job)
     assert end["JobState"] == "CANCELLED", log.read_text()
     assert json.loads((out / "run.json").read_text())["status"] == "interrupted"
-    again = cluster.submit(
-        "-N", "1", "jobs/heat.sbatch", *LONG, "--out", str(out), folder=folder, MPSOLVE_ENVIRONMENT=sys.prefix
-    )
+    variables = {"MPSOLVE_OUT": str(out), "MPSOLVE_ENVIRONMENT": sys.prefix}
+    again = cluster.submit("-N", "1", "jobs/heat.sbatch", *LONG, folder=folder, **variables)
     (end,) = cluster.wait(again)
     assert end["JobState"] == "COMPLETED", (folder / f"mpsolve-heat-{again}.log").read_text()
     assert "checkpoint-" in json.loads((out / "run.json").read_text())["resumed"]
