@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -34,12 +35,25 @@ def pytest_configure(config):
         reporter._tw._file = open(os.devnull, "w")  # noqa: SIM115
 
 
-def pytest_collection_modifyitems(items):
-    """Skip under mpirun what starts mpirun itself."""
+def pytest_collection_modifyitems(config, items):
+    """Skip under mpirun what starts mpirun itself; take some of the cases where that is asked for."""
+    _take_some(config, items, int(os.environ.get("MPSOLVE_ONE_CASE_IN", "1")))
     if RANKS.variable:
         for item in items:
             if item.get_closest_marker("launches"):
                 item.add_marker(pytest.mark.skip(reason="starts its own ranks; runs under plain pytest"))
+
+
+def _take_some(config, items, one_in):
+    """Keep the first case of each test and about one in so many of the others, the same ones on every rank."""
+    seen, kept, left = set(), [], []
+    for item in items:
+        name = item.nodeid.partition("[")[0]
+        (left if name in seen and zlib.crc32(item.nodeid.encode()) % one_in else kept).append(item)
+        seen.add(name)
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = kept
 
 
 def pytest_runtest_logreport(report):
