@@ -15,8 +15,16 @@ Uniform problems are solved by V-cycles alone, the others by conjugate gradients
 ``solver.inner = auto`` does. The number of ranks changes no bit, so one is enough.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import run
+
+if TYPE_CHECKING:
+    from mpsolve.operators.diffusion import Diffusion
+    from mpsolve.solvers.base import Result
 
 #: Format of the inner solver, and formats of multigrid's levels if they are others.
 FORMATS = {
@@ -66,8 +74,8 @@ def coefficients(pattern: str, shape: tuple[int, ...], ratio: float):
     return Coefficients(tuple(faces), np.ones(shape))
 
 
-def count(pattern: str, size: int, axes: int, ratio: float, threads: int) -> list[dict]:
-    """Return a row per format."""
+def system(pattern: str, shape: tuple[int, ...], ratio: float, threads: int) -> Diffusion:
+    """Return the operator of a problem on one rank."""
     from mpi4py import MPI
 
     from mpsolve import lookup
@@ -75,37 +83,44 @@ def count(pattern: str, size: int, axes: int, ratio: float, threads: int) -> lis
     from mpsolve.operators.diffusion import Diffusion
     from mpsolve.parallel.cartesian import Cartesian
     from mpsolve.parallel.space import Space
-    from mpsolve.precision import get_format, ladder_from
+    from mpsolve.precision import get_format
+
+    grid = Cartesian.create(MPI.COMM_SELF, shape, (False,) * len(shape), halo=2)
+    space = Space(MPI.COMM_SELF, lookup.find("backends", "cpu").create(threads), shape, 2, Ledger())
+    return Diffusion(grid, space, coefficients(pattern, shape, ratio), get_format("fp64"))
+
+
+def solved(operator: Diffusion, b: np.ndarray, name: str, rtol: float) -> Result:
+    """Solve with the formats of a name."""
+    from mpsolve.precision import ladder_from
     from mpsolve.solvers.multigrid.options import MultigridOptions
     from mpsolve.solvers.refinement import RefinementSolver
     from mpsolve.solvers.refinement_options import RefinementOptions
 
+    format, levels = FORMATS[name]
+    options = RefinementOptions(
+        inner="auto",
+        ladder=ladder_from(format),
+        rtol=rtol,
+        # From a zero guess the wanted backward error is far below the wanted part of the residual.
+        inner_rtol=0.3 * RTOL if format == "fp64" else 0.0,
+        multigrid=MultigridOptions(levels=levels),
+    )
+    solver = RefinementSolver(operator, options)
+    solver.right_hand_side.set(b)
+    return solver.solve()
+
+
+def count(pattern: str, size: int, axes: int, ratio: float, threads: int) -> list[dict]:
+    """Return a row per format."""
     shape = (size,) * axes
-    grid = Cartesian.create(MPI.COMM_SELF, shape, (False,) * axes, halo=2)
-    space = Space(MPI.COMM_SELF, lookup.find("backends", "cpu").create(threads), shape, 2, Ledger())
-    operator = Diffusion(grid, space, coefficients(pattern, shape, ratio), get_format("fp64"))
-    b = np.random.default_rng(0).uniform(-1, 1, shape)
-
-    def solved(name: str, rtol: float):
-        format, levels = FORMATS[name]
-        options = RefinementOptions(
-            inner="auto",
-            ladder=ladder_from(format),
-            rtol=rtol,
-            # From a zero guess the wanted backward error is far below the wanted part of the residual.
-            inner_rtol=0.3 * RTOL if format == "fp64" else 0.0,
-            multigrid=MultigridOptions(levels=levels),
-        )
-        solver = RefinementSolver(operator, options)
-        solver.right_hand_side.set(b)
-        return solver.solve()
-
+    operator, b = system(pattern, shape, ratio, threads), np.random.default_rng(0).uniform(-1, 1, shape)
     # The backward error that goes with the relative residual: their ratio is that of the norms of A x and of b.
-    known = solved("fp64", 1e-14)
+    known = solved(operator, b, "fp64", 1e-14)
     rtol = RTOL * known.backward_error / known.relative_residual
     rows = []
     for name in FORMATS:
-        result = solved(name, rtol)
+        result = solved(operator, b, name, rtol)
         if not result.relative_residual <= 1.001 * RTOL:
             raise RuntimeError(f"{pattern} {size}, {name}: a relative residual of {result.relative_residual:.1e} only")
         rows.append(
