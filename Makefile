@@ -27,14 +27,14 @@ RANK_TESTS = $(shell grep -rlE --include='test_*.py' 'mark\.ranks' tests --exclu
 PYTEST := $(BIN)/python -m pytest -q -rs
 
 .DELETE_ON_ERROR:
-.PHONY: heat test bench soak nightly clean format lint types structure doctest unit ranks apps
+.PHONY: heat test bench soak nightly clean format lint types structure doctest unit jobs ranks apps
 
 heat: $(VENV)/.run-installed
 	$(MPIRUN) -n $(RANKS) $(BIN)/python -m mpsolve.apps.heat --config configs/earth.toml --sweep fp64,fp32,bf16,fp16
 
 # Serial, so that `make -j test` neither mixes the output nor shares the cores.
 test: $(VENV)/.test-installed
-	@set -e; for check in format lint types structure doctest unit ranks apps; do \
+	@set -e; for check in format lint types structure doctest unit jobs ranks apps; do \
 	  echo "== $$check"; $(MAKE) --no-print-directory $$check; \
 	done
 
@@ -67,11 +67,11 @@ $(VENV)/.test-installed: $(VENV)/.run-installed
 	@touch $@
 
 # The checks. One thread a process: ranks and tests already fill the cores.
-format lint types structure doctest unit ranks apps: $(VENV)/.test-installed
-doctest unit ranks apps structure soak nightly: export OMP_NUM_THREADS := 1
-doctest unit ranks apps structure soak nightly: export OPENBLAS_NUM_THREADS := 1
-doctest unit ranks apps structure soak nightly: export MKL_NUM_THREADS := 1
-doctest unit ranks apps structure soak nightly: export NUMBA_NUM_THREADS := 1
+format lint types structure doctest unit jobs ranks apps: $(VENV)/.test-installed
+doctest unit jobs ranks apps structure soak nightly: export OMP_NUM_THREADS := 1
+doctest unit jobs ranks apps structure soak nightly: export OPENBLAS_NUM_THREADS := 1
+doctest unit jobs ranks apps structure soak nightly: export MKL_NUM_THREADS := 1
+doctest unit jobs ranks apps structure soak nightly: export NUMBA_NUM_THREADS := 1
 
 format:
 	$(BIN)/ruff format --check .
@@ -92,7 +92,11 @@ doctest:
 
 # Files are shared by processes; a file stays in one, with what its tests share.
 unit:
-	$(PYTEST) --numprocesses $(WORKERS) --dist loadfile tests --ignore=tests/structure --ignore=tests/apps
+	$(PYTEST) --numprocesses $(WORKERS) --dist loadfile tests --ignore=tests/structure --ignore=tests/apps --ignore=tests/jobs
+
+# Eight ranks of a job share the cores already: nothing runs beside them.
+jobs:
+	$(PYTEST) tests/jobs
 
 # Rank 0 reports; tests/conftest.py silences the others, and ends all ranks with the report of the one that fails.
 ranks:

@@ -130,7 +130,7 @@ class Slurm:
         """Run a command of Slurm and return what it prints."""
         return self._run(*words)
 
-    def wait(self, job: str, timeout_s: float = 200.0) -> list[dict[str, str]]:
+    def wait(self, job: str, timeout_s: float = 400.0) -> list[dict[str, str]]:
         """Return the end of a job, or of every task of an array."""
         end = time.monotonic() + timeout_s
         while True:
