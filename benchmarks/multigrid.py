@@ -34,6 +34,7 @@ def solvers(comm, size: int, axes: int, ratio: float) -> dict:
     from mpsolve.parallel.cartesian import Cartesian
     from mpsolve.parallel.space import Space
     from mpsolve.precision import get_format
+    from mpsolve.solvers.multigrid.levels import GHOSTS
     from mpsolve.solvers.refinement import RefinementSolver
     from mpsolve.solvers.refinement_options import RefinementOptions
 
@@ -43,7 +44,7 @@ def solvers(comm, size: int, axes: int, ratio: float) -> dict:
     b = np.random.default_rng(0).uniform(-1, 1, shape)[grid.slices]
 
     def made(name: str, rtol: float) -> RefinementSolver:
-        space = Space(comm, lookup.find("backends", "cpu").create(1), grid.shape, 2, Ledger())
+        space = Space(comm, lookup.find("backends", "cpu").create(1), grid.shape, GHOSTS, Ledger())
         operator = Diffusion(grid, space, coefficients, get_format("fp64"))
         solver = RefinementSolver(operator, RefinementOptions(inner="multigrid", ladder=(name,), rtol=rtol))
         solver.right_hand_side.set(b)

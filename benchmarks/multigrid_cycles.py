@@ -84,9 +84,10 @@ def system(pattern: str, shape: tuple[int, ...], ratio: float, threads: int) -> 
     from mpsolve.parallel.cartesian import Cartesian
     from mpsolve.parallel.space import Space
     from mpsolve.precision import get_format
+    from mpsolve.solvers.multigrid.levels import GHOSTS
 
     grid = Cartesian.create(MPI.COMM_SELF, shape, (False,) * len(shape), halo=2)
-    space = Space(MPI.COMM_SELF, lookup.find("backends", "cpu").create(threads), shape, 2, Ledger())
+    space = Space(MPI.COMM_SELF, lookup.find("backends", "cpu").create(threads), shape, GHOSTS, Ledger())
     return Diffusion(grid, space, coefficients(pattern, shape, ratio), get_format("fp64"))
 
 

@@ -106,7 +106,6 @@ def test_every_option_of_multigrid_changes_the_way_and_not_the_answer(alone, tmp
 @pytest.mark.parametrize(
     ("sets", "named"),
     [
-        (("multigrid.sweeps_before=0", "multigrid.sweeps_after=0"), "both 0"),
         (("multigrid.smoother=lines",), "multigrid.smoother = lines needs varying coefficients"),
         (("multigrid.smoother=line",), "lines"),
         (("multigrid.cycle=x",), "full"),

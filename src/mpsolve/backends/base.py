@@ -16,7 +16,7 @@ from mpsolve.formats.base import Format
 from mpsolve.gemm.base import Gemm
 from mpsolve.kernels.dense import DenseKernels
 from mpsolve.kernels.sweep import MOST_STEPS
-from mpsolve.kernels.transfers.layout import Overlay, Weights
+from mpsolve.kernels.transfers.layout import Correction, Overlay, Weights
 
 #: A plain one-dimensional compute array, indexed by one storage index.
 VECTOR = "vector"
@@ -58,6 +58,8 @@ class Backend(ABC):
         Whether MPI takes halo messages from the memory of the card.
     captures : bool
         Whether launches may be captured and done again together.
+    fuses_steps : bool
+        Whether several steps share a pass; see `bind_steps`.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Backend(ABC):
     device_name: str = ""
     sends_from_device: bool = False
     captures: bool = False
+    fuses_steps: bool = False
 
     @property
     @abstractmethod
@@ -218,6 +221,46 @@ class Backend(ABC):
         ShapeError
             If the fields differ, or the halo is too narrow for the steps.
         """
+
+    def bind_steps(
+        self,
+        point: Callable,
+        target: Field,
+        source: Field | None,
+        inputs: Sequence[Input],
+        *,
+        along: tuple[int, ...],
+        correction: Correction | None,
+    ) -> Launch | None:
+        """Bind several steps of a point function in one pass over memory; None unless `fuses_steps`.
+
+        The numbers between the steps are not rounded to the storage format. In FP32 and FP64 the bits are those of one
+        step after the other.
+
+        Parameters
+        ----------
+        point : callable
+            As in `bind`, with one value: ``point(load, (u, *inputs), (constant, length), *index)``. It loads ``u`` up
+            to one cell away; 2 or 3 axes.
+        target : Field
+            The result on its interior; its halo is at least the number of steps.
+        source : Field or None
+            What the steps start from, valid as many cells deep as there are steps, corners included; None: zero. Not
+            the target.
+        inputs : sequence of Field or ndarray
+            As in `bind`; valid one cell less deep.
+        along : tuple of int
+            Numbers of those inputs that are vectors along the last axis.
+        correction : Correction or None
+            A coarse field whose interpolation is added before the first step; its ghosts are valid
+            ``steps // 2 + 1`` deep. Source, correction or both are given.
+
+        Returns
+        -------
+        Launch or None
+            To be called with the constant, and a length for each step.
+        """
+        return None
 
     @abstractmethod
     def bind_restriction(

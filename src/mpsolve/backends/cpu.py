@@ -11,7 +11,7 @@ from mpsolve.errors import BackendUnavailable, FormatError
 from mpsolve.field import Field
 from mpsolve.kernels.dense import DenseKernels
 from mpsolve.kernels.sweep_array import reflect_outer_axes
-from mpsolve.kernels.transfers.layout import Overlay, Weights
+from mpsolve.kernels.transfers.layout import Correction, Overlay, Weights
 
 #: Below this many cells a second thread costs more than it saves.
 CELLS_PER_THREAD = 1 << 14
@@ -59,6 +59,7 @@ class CpuBackend(Backend):
     """Numba on the cores of this rank."""
 
     name = "cpu"
+    fuses_steps = True
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
@@ -150,6 +151,19 @@ class CpuBackend(Backend):
         """Compile and bind the solution of tridiagonal systems along rows; see `Backend.bind_lines`."""
         return _CompiledLines(self, output, argument, factors)
 
+    def bind_steps(
+        self,
+        point: Callable,
+        target: Field,
+        source: Field | None,
+        inputs: Sequence[Input],
+        *,
+        along: tuple[int, ...],
+        correction: Correction | None,
+    ) -> Launch:
+        """Compile and bind several steps in one pass; see `Backend.bind_steps`."""
+        return _CompiledSteps(self, point, target, source, inputs, along, correction)
+
     def bind_restriction(
         self,
         point: Callable,
@@ -232,6 +246,21 @@ class _CompiledSweep(Launch):
         for stage in self.stages:
             reflect_outer_axes(stage.source, self.mirrors)
             self.backend.run(stage.kernel, stage.calls)
+        return empty_bins(0)
+
+
+class _CompiledSteps(Launch):
+    def __init__(self, backend, point, target, source, inputs, along, correction) -> None:
+        from mpsolve.kernels.wavefront import BoundSteps
+
+        self.backend = backend
+        stream = target.storage.nbytes > STREAM_BYTES
+        self.boxes = _slabs((0,) * target.ndim, target.shape, backend.threads)
+        self.bound = BoundSteps(point, target, source, inputs, along, correction, stream)
+
+    def __call__(self, *scalars: float) -> NDArray[np.int64]:
+        kernel, calls = self.bound.calls(scalars, self.boxes)
+        self.backend.run(kernel, calls)
         return empty_bins(0)
 
 

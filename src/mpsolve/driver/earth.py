@@ -15,7 +15,7 @@ from mpsolve.driver.metering import open_window, readings_of
 from mpsolve.driver.options import EarthOptions, HeatAppOptions, Variant
 from mpsolve.driver.outcome import NEVER, Outcome, Reference, Tally, rates, rounding_error
 from mpsolve.driver.progress import Progress
-from mpsolve.driver.setup import Prepared, divide, halo_width, refinement_options
+from mpsolve.driver.setup import Prepared, divide, ghost_layers, refinement_options
 from mpsolve.energy.base import Reading
 from mpsolve.ledger import Ledger
 from mpsolve.models.earth.climatology import MonthlyMeans, annual_mean, seasonal_range, summary, zonal_mean
@@ -127,7 +127,7 @@ def _steady_state(
     model: EarthModel, backend: Backend, options: HeatAppOptions, ledger: Ledger, tally: Tally
 ) -> NDArray[np.float64]:
     """Solve div(D grad T) - B T = A - mean absorbed sunlight: the mean of the climate's year (collective)."""
-    space = Space(model.grid.comm, backend, model.grid.shape, halo_width(options), ledger)
+    space = Space(model.grid.comm, backend, model.grid.shape, ghost_layers(options), ledger)
     solver = RefinementSolver(
         Diffusion(model.grid, space, model.coefficients, get_format("fp64")), refinement_options(options)
     )

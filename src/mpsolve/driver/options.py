@@ -96,13 +96,9 @@ class MultigridTable:
 
     cycle: str = option("v", "v, w, or full: the first cycle of each solve starts on the coarsest grid", choices=CYCLES)
     smoother: str = option("auto", "auto: lines where rows are coupled strongest", choices=("auto", *SMOOTHERS))
-    sweeps_before: int = option(2, "smoothing steps before the coarser grid", min=0, max=16)
-    sweeps_after: int = option(2, "smoothing steps after it", min=0, max=16)
+    sweeps_before: int = option(0, "smoothing steps before the coarser grid", min=0, max=16)
+    sweeps_after: int = option(0, "smoothing steps after it; 0 and 0: 4 after it, or 2 and 2 for cg", min=0, max=16)
     levels: tuple[str, ...] = option((), "format of each grid, the last one for all coarser ones", choices=_formats)
-
-    def __post_init__(self) -> None:
-        if self.sweeps_before + self.sweeps_after < 1:
-            raise ConfigError("multigrid.sweeps_before and sweeps_after are both 0: give at least one smoothing step")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from mpsolve.parallel.launch import threads_per_rank
 from mpsolve.parallel.space import Space
 from mpsolve.parallel.transport import Transport
 from mpsolve.solvers.injection import flips_of
-from mpsolve.solvers.multigrid.levels import HALO
+from mpsolve.solvers.multigrid.levels import GHOSTS, HALO
 from mpsolve.solvers.multigrid.options import MultigridOptions
 from mpsolve.solvers.refinement_options import RefinementOptions
 from mpsolve.timestepping.base import SteppedProblem, Stepper, UnstableStep
@@ -86,11 +86,17 @@ def divide(
 
 
 def halo_width(options: HeatAppOptions) -> int:
-    """Return how many ghost layers the stepper, or its inner solver, exchanges."""
+    """Return how many ghost layers the stepper, or its inner solver, needs: blocks are no thinner."""
     solver = options.solver
     if options.implicit and (solver.inner in ("auto", "multigrid") or solver.preconditioner == "multigrid"):
         return HALO
     return options.time.steps_per_pass if options.time.stepper == "euler" else 1
+
+
+def ghost_layers(options: HeatAppOptions) -> int:
+    """Return how many ghost layers vectors have: for smoothing steps that share a pass, more than are needed."""
+    needed = halo_width(options)
+    return GHOSTS if options.implicit and needed == HALO else needed
 
 
 def refinement_options(options: HeatAppOptions, rank: int = 0) -> RefinementOptions:
@@ -122,7 +128,7 @@ def stepped_problem(
     model: DiffusiveModel, backend: Backend, options: HeatAppOptions, dt: float, ledger: Ledger
 ) -> SteppedProblem:
     """Describe a model to a stepper; ``dt`` is in the model's time unit."""
-    space = Space(model.grid.comm, backend, model.grid.shape, halo_width(options), ledger)
+    space = Space(model.grid.comm, backend, model.grid.shape, ghost_layers(options), ledger)
     return SteppedProblem(
         grid=model.grid,
         space=space,

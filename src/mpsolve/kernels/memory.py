@@ -36,11 +36,35 @@ def shifted(typing, handle, offset):
     return handle(handle, types.intp), generate
 
 
+@intrinsic
+def ring(typing, handle, offset, lengths):
+    """Return a handle of a few slices of a grid, each of which lies where an older one lay.
+
+    Parameters
+    ----------
+    handle : tuple
+        A one-dimensional `bare` array.
+    offset : int
+        Of the element that stands for index 0 along every axis; it may lie before the array.
+    lengths : tuple of int
+        The number of slices along the first axis, a power of two, and the lengths of the other axes.
+    """
+    result = types.Tuple((handle[0], lengths, types.intp))
+
+    def generate(context, builder, signature, arguments):
+        data, _ = cgutils.unpack_tuple(builder, arguments[0], 2)
+        slices = cgutils.unpack_tuple(builder, arguments[2], lengths.count)[0]
+        mask = builder.sub(slices, context.get_constant(types.intp, 1))
+        return context.make_tuple(builder, result, (builder.gep(data, [arguments[1]]), arguments[2], mask))
+
+    return result(handle, types.intp, lengths), generate
+
+
 def address(builder, handle, index):
-    """Emit the address of one element of a `bare` array; indices are never negative here."""
-    data, shape = cgutils.unpack_tuple(builder, handle, 2)
+    """Emit the address of one element of a `bare` array or a `ring`; indices are never negative here."""
+    data, shape, *mask = cgutils.unpack_tuple(builder, handle, len(handle.type.elements))
     lengths = cgutils.unpack_tuple(builder, shape, len(index))
-    linear = index[0]
+    linear = builder.and_(index[0], mask[0]) if mask else index[0]
     for axis in range(1, len(index)):
         linear = builder.add(builder.mul(linear, lengths[axis]), index[axis])
     return builder.gep(data, [linear])
@@ -48,7 +72,11 @@ def address(builder, handle, index):
 
 @intrinsic
 def element(typing, handle, index):
-    """Return the stored element of a `bare` array at the index tuple."""
+    """Return the stored element of a `bare` array at the index tuple; of a tuple of one number, that number."""
+    if isinstance(handle[0], types.Float):
+        return handle[0](handle, index), lambda context, builder, signature, arguments: builder.extract_value(
+            arguments[0], 0
+        )
 
     def generate(context, builder, signature, arguments):
         position = cgutils.unpack_tuple(builder, arguments[1], index.count)

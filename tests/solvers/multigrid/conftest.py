@@ -25,9 +25,10 @@ def refined(make_space):
         preconditioner="auto",
         rtol=1e-12,
         ladder=None,
+        halo=2,
         **options,
     ):
-        grid, space = make_space(comm, case.shape, case.periodic, backend=backend, halo=2)
+        grid, space = make_space(comm, case.shape, case.periodic, backend=backend, halo=halo)
         operator = Diffusion(grid, space, case.coefficients(grid), get_format("fp64"))
         solver = RefinementSolver(
             operator,

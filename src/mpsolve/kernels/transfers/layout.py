@@ -58,6 +58,29 @@ class Overlay:
                 raise ShapeError(f"axis {axis}: a transfer needs a fine and a coarse halo of at least 1")
 
 
+@dataclass(frozen=True, eq=False)
+class Correction:
+    """A coarse field, and how it is interpolated on a fine block.
+
+    Attributes
+    ----------
+    coarse : Field
+        The coarse field.
+    overlay : Overlay
+        How the blocks lie over each other.
+    weights : sequence of ndarray or None
+        Multilinear, see `Backend.bind_prolongation`.
+    inside : tuple of (int, int)
+        Per axis the first interior coordinate of the fine block that stands for a cell, ghosts included, and the one
+        after the last: there is nothing to correct beyond.
+    """
+
+    coarse: Field
+    overlay: Overlay
+    weights: Sequence[NDArray | None]
+    inside: tuple[tuple[int, int], ...]
+
+
 def corners(halved: Sequence[bool]) -> list[tuple[int, ...]]:
     """Return the coarse cells around a fine one: 0 is the parent along an axis, 1 the coarse cell beside it."""
     return list(itertools.product(*((0, 1) if half else (0,) for half in halved)))

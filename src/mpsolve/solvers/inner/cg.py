@@ -58,7 +58,8 @@ class ConjugateGradients(InnerSolver):
         self.right_hand_side, self._p, self._s, self._w = (space.zeros(format) for _ in range(4))
         wide = accumulate if accumulate.significand_bits > format.significand_bits else format
         self.correction = space.zeros(wide)
-        self._precondition = bind_preconditioner(preconditioner, operator, self.right_hand_side, multigrid)
+        cycle = (multigrid or MultigridOptions()).steps(symmetric=True)
+        self._precondition = bind_preconditioner(preconditioner, operator, self.right_hand_side, cycle)
         if self._precondition is not None:
             self.layout = self._precondition.layout
         u = self.right_hand_side if self._precondition is None else self._precondition.output

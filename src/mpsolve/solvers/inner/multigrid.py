@@ -41,7 +41,7 @@ class Multigrid(InnerSolver):
         wanted = math.ceil(math.log(rtol) / math.log(CYCLE_REDUCTION)) if 0 < rtol < 1 else 1
         cycles = max(1, min(wanted, self._most, max_iterations))
         for number in range(cycles):
-            self.level.cycle(number > 0, full=self.options.cycle == "full")
+            self.level.cycle(number > 0, full=self.options.cycle == "full", more=number < cycles - 1)
         return InnerResult(cycles, None)
 
     def widened(self) -> tuple[MultigridOptions, str] | None:

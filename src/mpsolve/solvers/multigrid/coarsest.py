@@ -51,7 +51,7 @@ class Direct(Level):
         self.b, self.u = space.zeros(format), space.zeros(format)
         self.solve = DirectSolve(coefficients, factor, self.b, self.u)
 
-    def cycle(self, guess: bool, full: bool = False) -> None:
+    def cycle(self, guess: bool, full: bool = False, more: bool = False) -> None:
         """Solve; see `Level.cycle`."""
         self.solve()
 

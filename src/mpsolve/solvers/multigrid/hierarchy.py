@@ -43,6 +43,7 @@ class Hierarchy:
 
     def __init__(self, operator: Operator, options: MultigridOptions) -> None:
         self._options, diffusion = options, _checked(operator)
+        options = options.steps(symmetric=False)
         if options.smoother == "lines" and diffusion.rows() is None:
             raise ConfigError(
                 "multigrid.smoother = lines needs varying coefficients and rows that are not cut between ranks; "

@@ -20,8 +20,18 @@ class Level(ABC):
     u: Field
 
     @abstractmethod
-    def cycle(self, guess: bool, full: bool = False) -> None:
-        """Improve `u`, from zero or from what it holds; ``full``: start from the coarser grids (collective)."""
+    def cycle(self, guess: bool, full: bool = False, more: bool = False) -> None:
+        """Improve `u`, from zero or from the result of the cycle before (collective).
+
+        Parameters
+        ----------
+        guess : bool
+            Not from zero.
+        full : bool
+            If from zero, start from the coarser grids.
+        more : bool
+            Another cycle follows that goes on from here: `u` need not hold the result yet.
+        """
 
     @abstractmethod
     def reductions(self) -> list[float]:

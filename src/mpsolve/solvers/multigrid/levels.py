@@ -11,6 +11,7 @@ from mpsolve.parallel.alone import Alone
 from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.replay import Replay
 from mpsolve.parallel.space import Space
+from mpsolve.solvers.multigrid.ascent import DEEPEST, choose_ascent, depth
 from mpsolve.solvers.multigrid.coarsest import Direct
 from mpsolve.solvers.multigrid.coefficients import LevelCoefficients
 from mpsolve.solvers.multigrid.couplings import Couplings
@@ -25,8 +26,10 @@ from mpsolve.solvers.multigrid.transfers import GalerkinTransfers, Transfers, Un
 if TYPE_CHECKING:
     from mpi4py.MPI import Intracomm
 
-#: Ghost layers of every level: the second child of the last cell may lie one cell beyond the block.
+#: Ghost layers of every level, at least: the second child of the last cell may lie one cell beyond the block.
 HALO = 2
+#: As many as are of use: smoothing steps that share a pass need one each.
+GHOSTS = max(HALO, *DEEPEST.values())
 #: Grids of at most so many cells are solved directly.
 DIRECT_CELLS = 300
 #: Grids of at most so many cells are brought to one rank: their messages would cost more than their arithmetic.
@@ -60,7 +63,7 @@ class Gathered(Level):
             whole = build(undivided, space, coefficients, factor, formats, options)
             self._whole = chained(whole, space, options)
 
-    def cycle(self, guess: bool, full: bool = False) -> None:
+    def cycle(self, guess: bool, full: bool = False, more: bool = False) -> None:
         """Collect, cycle on one rank, spread; see `Level.cycle`."""
         whole = self._whole
         self._gathering.collect(self.b, whole.b if whole else None)
@@ -97,7 +100,7 @@ class Uncoupled(Level):
         self.b, self.u = smoothing.b, smoothing.u
         self._smoothing, self._sweeps = smoothing, sweeps
 
-    def cycle(self, guess: bool, full: bool = False) -> None:
+    def cycle(self, guess: bool, full: bool = False, more: bool = False) -> None:
         """Smooth; see `Level.cycle`."""
         smoother = self._smoothing.smoother
         self._smoothing.finish(smoother.run(self._sweeps, 0) if guess else smoother.start(self._sweeps))
@@ -118,34 +121,40 @@ class Smoothed(Level):
         self.b, self.u, self.coarse = smoothing.b, smoothing.u, coarse
         self.options = options
         self._smoothing, self._transfers = smoothing, transfers
+        self._up = choose_ascent(smoothing, transfers, options.sweeps_after)
         self._visits = 2 if options.cycle == "w" else 1
-        #: The number of the field that is corrected.
-        self._place = 0
+        #: The number of the field that is corrected; none if that is zero.
+        self._place: int | None = 0
 
-    def cycle(self, guess: bool, full: bool = False) -> None:
+    def cycle(self, guess: bool, full: bool = False, more: bool = False) -> None:
         """Smooth, correct from the coarser grid, smooth; see `Level.cycle`."""
         if full and not guess:
-            self.u.storage[...] = 0
-            self._transfers.restrict(0)
+            self._transfers.restrict(None)
             self.coarse.cycle(False, full=True)
+            self.u.storage[...] = 0
             self._transfers.prolong(0)
-            guess = True
+            guess, self._place = True, 0
         self.descend(guess)
         self.coarse.cycle(False)
         for _ in range(self._visits - 1):
             self.coarse.cycle(True)
-        self.ascend()
+        self.ascend(more)
 
     def descend(self, guess: bool) -> None:
         """Smooth, and give the residual to the coarser grid (collective)."""
         smoother, count = self._smoothing.smoother, self.options.sweeps_before
-        self._place = smoother.run(count, 0) if guess else smoother.start(count)
+        if guess:
+            self._place = smoother.run(count, self._place or 0)
+        else:
+            self._place = smoother.start(count) if count else None
         self._transfers.restrict(self._place)
 
-    def ascend(self) -> None:
+    def ascend(self, more: bool = False) -> None:
         """Take the correction of the coarser grid, and smooth (collective)."""
-        self._transfers.prolong(self._place)
-        self._smoothing.finish(self._smoothing.smoother.run(self.options.sweeps_after, self._place))
+        self._place = self._up(self._place)
+        if not more:
+            self._smoothing.finish(self._place)
+            self._place = 0
 
     def reductions(self) -> list[float]:
         """See `Level.reductions`."""
@@ -191,7 +200,7 @@ class Chain(Level):
         for level in reversed(self._levels):
             level.ascend()
 
-    def cycle(self, guess: bool, full: bool = False) -> None:
+    def cycle(self, guess: bool, full: bool = False, more: bool = False) -> None:
         """See `Level.cycle`."""
         if full and not guess:
             self._top.cycle(guess, full)
@@ -235,7 +244,8 @@ def _with_coarser(
         step = coefficients.coarsen(halved)
         coarse = build(coarse_grid, space, step.coarse, factor, formats[1:] or formats, options)
         others = (smoothing.stencil, coarse_grid, *fields, coarse.b, coarse.u)
-        return Smoothed(smoothing, coarse, UniformTransfers(step, HALO, *others), options)
+        shared = depth(smoothing, coarse.b.format.compute.itemsize)
+        return Smoothed(smoothing, coarse, UniformTransfers(step, shared, *others), options)
     assert smoothing.residual is not None
     interpolation = interpolate(coefficients, halved)
     product = galerkin(coefficients, interpolation)
@@ -269,7 +279,7 @@ def build(
     grid : Cartesian
         The division of this grid.
     like : Space
-        Gives backend and ledger.
+        Gives backend, ledger and the width of ghosts.
     coefficients : LevelCoefficients or Couplings
         Of the whole grid, FP64.
     factor : float
@@ -279,7 +289,7 @@ def build(
     options : MultigridOptions
         Smoothing and cycles.
     """
-    space = Space(grid.comm, like.backend, grid.shape, HALO, like.ledger)
+    space = Space(grid.comm, like.backend, grid.shape, like.halo, like.ledger)
     cells = math.prod(grid.global_shape)
     kind, halved = plan(coefficients, grid, options)
     direct, coarser = cells <= DIRECT_CELLS, any(halved)

@@ -11,6 +11,10 @@ from mpsolve.precision import get_format
 CYCLES = ("v", "w", "full")
 SMOOTHERS = ("chebyshev", "jacobi", "red_black", "lines")
 
+#: Smoothing steps before and after the coarser grid. All after it, as one polynomial, damp more than the same number in
+#: two parts, and the residual of a zero guess needs no pass; conjugate gradients need a symmetric cycle.
+STEPS, SYMMETRIC_STEPS = (0, 4), (2, 2)
+
 #: What a cycle that works leaves of a residual, at most; with smoothing and transfers in order it leaves about a tenth.
 WEAK_REDUCTION = 0.5
 #: The next format of a level, by the bits of the present one.
@@ -29,16 +33,24 @@ class MultigridOptions:
     smoother : str
         One of `SMOOTHERS`, or ``"auto"``: whole rows where the operator couples them much the strongest.
     sweeps_before, sweeps_after : int
-        Smoothing steps before and after the coarser grid.
+        Smoothing steps before and after the coarser grid; both 0: `STEPS`, or `SYMMETRIC_STEPS` where the cycle has to
+        be symmetric.
     levels : tuple of str
         Formats, the finest grid first; the last one also holds for all coarser grids. Empty: that of the inner solver.
     """
 
     cycle: str = "v"
     smoother: str = "auto"
-    sweeps_before: int = 2
-    sweeps_after: int = 2
+    sweeps_before: int = 0
+    sweeps_after: int = 0
     levels: tuple[str, ...] = ()
+
+    def steps(self, symmetric: bool) -> MultigridOptions:
+        """Return the options with numbers of steps, if they leave those open."""
+        if self.sweeps_before or self.sweeps_after:
+            return self
+        before, after = SYMMETRIC_STEPS if symmetric else STEPS
+        return replace(self, sweeps_before=before, sweeps_after=after)
 
     def at_least(self, format: Format) -> MultigridOptions:
         """Return the options with no level in a format of fewer bits."""

@@ -142,6 +142,11 @@ def start_varying(load, a, c, *index):
     return c[0] * load(a[1], *index) * load(a[0], *index)
 
 
+def given(load, a, c, *index):
+    """Return b, the residual of zero; a = (b,)."""
+    return load(a[0], *index)
+
+
 #: Kinds of operators: given by vectors; coupled through faces; coupled to all cells around.
 UNIFORM, STAR, FULL = "uniform", "star", "full"
 

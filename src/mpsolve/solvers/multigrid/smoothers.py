@@ -25,6 +25,12 @@ from mpsolve.solvers.vectors import add_scaled, scaled_copy
 LARGEST_EIGENVALUE = 2.0
 
 
+#: Polynomials of more steps damp waves that the coarser grid sees too, down to this part of the least eigenvalue that
+#: it does not see: it is at its worst with the shortest of its waves. By trial, Poisson's equation on 256 x 256 cells.
+DAMPED = {1: 1.0, 2: 0.8, 3: 0.65, 4: 0.6}
+LEAST_DAMPED = 0.5
+
+
 def smallest_rough(halved: tuple[bool, ...]) -> float:
     """Return the least eigenvalue, over the diagonal, of a wave that the coarser grid cannot see.
 
@@ -104,10 +110,14 @@ class Pointwise(Smoother):
             for n in (0, 1)
         ]
 
+    def lengths(self, count: int) -> list[float]:
+        """Return the lengths of steps along the stored inverse diagonal."""
+        return [step * self.stencil.diagonal_scale for step in self._steps(count)]
+
     def _steps(self, count: int) -> list[float]:
         if self.kind == "jacobi":
             return [2.0 / (LARGEST_EIGENVALUE + self.low)] * count
-        return chebyshev_steps(count, self.low)
+        return chebyshev_steps(count, self.low * DAMPED.get(count, LEAST_DAMPED))
 
     def start(self, count: int) -> int:
         """Steps from zero; see `Smoother.start`."""

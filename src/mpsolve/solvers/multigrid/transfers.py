@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from mpsolve.backends.base import Launch
 from mpsolve.field import Field
-from mpsolve.kernels.transfers.layout import Overlay, corners
+from mpsolve.kernels.transfers.layout import Correction, Overlay, corners
 from mpsolve.parallel.cartesian import Cartesian
 from mpsolve.parallel.halo import Halo
+from mpsolve.solvers.multigrid import relaxation
 from mpsolve.solvers.multigrid.coefficients import Coarsening
 from mpsolve.solvers.multigrid.galerkin import Interpolation
 from mpsolve.solvers.multigrid.gathers import GATHERS
@@ -34,10 +35,9 @@ class Transfers(ABC):
         The two fields of the fine solution.
     coarse_b, coarse_u : Field
         Right-hand side and solution of the coarser grid.
+    reach : int
+        How deep the ghosts of the coarse solution are filled.
     """
-
-    #: Flops and bytes of a restriction and an interpolation.
-    work: dict[str, int]
 
     def __init__(
         self,
@@ -47,25 +47,35 @@ class Transfers(ABC):
         fields: tuple[Field, Field],
         coarse_b: Field,
         coarse_u: Field,
+        reach: int = 1,
     ) -> None:
         self.stencil, self.grid, self.coarse_grid = stencil, stencil.grid, coarse_grid
         self.b, self.fields, self.coarse_b, self.coarse_u = b, fields, coarse_b, coarse_u
-        self._below = self._halo(coarse_u, 1, grid=coarse_grid)
+        self._below = self._halo(coarse_u, reach, grid=coarse_grid)
 
-    def restrict(self, place: int) -> None:
-        """Set the coarse right-hand side to the residual of a field, by its number (collective)."""
-        self._restrict(place)
+    @abstractmethod
+    def restrict(self, place: int | None) -> None:
+        """Set the coarse right-hand side to the residual of a field, by its number, or of zero (collective)."""
 
     def prolong(self, place: int) -> None:
         """Add the coarse solution to a field, by its number (collective)."""
-        self._below.exchange()
+        self.exchange_below()
         self._prolong[place]()
-        self.stencil.space.ledger.add("inner", self.b.format.name, **self.work)
+        self._count(self._prolong_work)
+
+    def exchange_below(self) -> None:
+        """Fill the ghosts of the coarse solution (collective)."""
+        self._below.exchange()
 
     _prolong: list[Launch]
+    #: Operations and numbers moved for each fine cell.
+    _prolong_work: tuple[int, int]
 
-    @abstractmethod
-    def _restrict(self, place: int) -> None: ...
+    def _count(self, work: tuple[int, int]) -> None:
+        flops, numbers = work
+        cells = math.prod(self.grid.shape)
+        size = cells * numbers * self.b.format.itemsize
+        self.stencil.space.ledger.add("inner", self.b.format.name, flops=cells * flops, bytes=size)
 
     def _halo(self, field: Field, width: int, grid: Cartesian | None = None) -> Halo:
         return Halo(grid or self.grid, [field], width=width, corners=True, ledger=self.stencil.space.ledger)
@@ -90,11 +100,19 @@ class Transfers(ABC):
 
 
 class UniformTransfers(Transfers):
-    """Between grids of uniform operators: weights along each axis; residual and restriction are one pass."""
+    """Between grids of uniform operators: weights along each axis; residual and restriction are one pass.
 
-    def __init__(self, step: Coarsening, halo: int, stencil: Stencil, *others) -> None:
-        super().__init__(stencil, *others)
-        overlay, backend = self._overlay(step.halved), stencil.space.backend
+    Parameters
+    ----------
+    step : Coarsening
+        Weights and axes.
+    depth : int
+        Smoothing steps that share a pass with the correction: ghosts are filled as deep as that needs. 0 if none do.
+    """
+
+    def __init__(self, step: Coarsening, depth: int, stencil: Stencil, *others) -> None:
+        super().__init__(stencil, *others, reach=depth // 2 + 1)
+        overlay, backend, self.depth = self._overlay(step.halved), stencil.space.backend, depth
         children = self._children(step.children)
         beside = [
             None if weight is None else local_vector(weight, self.b, self.grid, axis)
@@ -106,16 +124,34 @@ class UniformTransfers(Transfers):
             )
             for field in self.fields
         ]
+        self._restriction = backend.bind_restriction(relaxation.given, self.coarse_b, [self.b], overlay, children)
         self._prolong = [backend.bind_prolongation(field, self.coarse_u, overlay, beside) for field in self.fields]
-        self._wide = [self._halo(field, halo) for field in self.fields]
-        self._corners = self._halo(self.b, 1)
-        cells = math.prod(self.grid.shape)
-        self.work = {"flops": cells * (6 * self.b.ndim + 8), "bytes": cells * 5 * self.b.format.itemsize}
+        self.correction = Correction(self.coarse_u, overlay, beside, self._inside())
+        # The second child of the last cell may lie one cell beyond the block, and its neighbour two.
+        self._wide = [self._halo(field, max(2, depth)) for field in self.fields]
+        self._corners = self._halo(self.b, max(1, depth - 1))
+        self._prolong_work = 4, 2
 
-    def _restrict(self, place: int) -> None:
+    def _inside(self) -> tuple[tuple[int, int], ...]:
+        """Return where there are cells, ghosts included, in the coordinates of the fine block."""
+        axes = zip(self.grid.lo, self.grid.shape, self.grid.global_shape, self.grid.periodic, strict=True)
+        halo = self.b.halo
+        return tuple((-halo, n + halo) if wraps else (-lo, cells - lo) for lo, n, cells, wraps in axes)
+
+    def exchange(self, place: int) -> None:
+        """Fill the ghosts of a field, by its number (collective)."""
         self._wide[place].exchange()
+
+    def restrict(self, place: int | None) -> None:
+        """See `Transfers.restrict`."""
         self._corners.exchange()
+        if place is None:
+            self._restriction()
+            self._count((2, 1))
+            return
+        self.exchange(place)
         self._restrictions[place](*self.stencil.residual_scalars)
+        self._count((6 * self.b.ndim + 4, 2))
 
 
 class GalerkinTransfers(Transfers):
@@ -149,17 +185,24 @@ class GalerkinTransfers(Transfers):
             )
             for field in self.fields
         ]
-        self._collect = backend.bind_restriction(
-            GATHERS[halved], self.coarse_b, [residual, *weights], overlay, self._children(ones)
+        self._collect, self._collect_given = (
+            backend.bind_restriction(GATHERS[halved], self.coarse_b, [field, *weights], overlay, self._children(ones))
+            for field in (residual, self.b)
         )
         self._prolong = [backend.bind_prolongation(field, self.coarse_u, overlay, weights) for field in self.fields]
         self._around = [self._halo(field, 1) for field in self.fields]
-        self._behind = self._halo(residual, 1)
-        cells, count = math.prod(self.grid.shape), len(weights)
-        self.work = {"flops": cells * (4 * count + 1), "bytes": cells * (2 * count + 4) * self.b.format.itemsize}
+        self._behind, self._behind_given = self._halo(residual, 1), self._halo(self.b, 1)
+        self._prolong_work = 2 * len(weights), len(weights) + 2
 
-    def _restrict(self, place: int) -> None:
-        self._around[place].exchange()
-        self._residuals[place](*self.stencil.residual_scalars)
-        self._behind.exchange()
-        self._collect()
+    def restrict(self, place: int | None) -> None:
+        """See `Transfers.restrict`."""
+        if place is None:
+            self._behind_given.exchange()
+            self._collect_given()
+        else:
+            self._around[place].exchange()
+            self._residuals[place](*self.stencil.residual_scalars)
+            self._behind.exchange()
+            self._collect()
+        flops, numbers = self._prolong_work
+        self._count((flops + 1, numbers))
