@@ -7,6 +7,7 @@ side, from zero to a relative residual of 1e-10, on as many ranks as ``--threads
 """
 
 import json
+import math
 import os
 import shlex
 import statistics
@@ -22,8 +23,10 @@ RTOL = 1e-10
 #: Cells along an axis, axes, and ``dt k / h^2``; Poisson's equation is the limit of a long step.
 CASES = ((1025, 2, 1e3), (2049, 2, 1e3), (4097, 2, 1e3), (129, 3, 1e9), (257, 3, 1e9))
 QUICK = ((65, 2, 1e3), (17, 3, 1e9))
-#: PETSc's preconditioners; the fastest one counts.
-PRECONDITIONERS = ("hypre", "gamg")
+#: PETSc's preconditioners by the number of axes, those of a matrix or geometric multigrid; the fastest one counts.
+PRECONDITIONERS = {2: ("hypre", "gamg"), 3: ("geometric",)}
+#: Cells along an axis of PETSc's coarsest grid, which it solves directly.
+COARSEST = 16
 
 
 def solvers(comm, size: int, axes: int, ratio: float) -> dict:
@@ -113,10 +116,13 @@ def ours(settings, size: int, axes: int) -> list[dict]:
 
 def petsc(settings, size: int, axes: int, ratio: float) -> dict:
     """Return the fastest of PETSc's preconditioners with its unknowns per second."""
-    script, best = Path(__file__).parent / "peers" / "petsc_multigrid.py", {}
-    for kind in PRECONDITIONERS:
+    folder, best = Path(__file__).parent / "peers", {}
+    for kind in PRECONDITIONERS[axes]:
         numbers = [str(size), str(axes), str(ratio), str(min(settings.rounds, 3))]
-        command = [*shlex.split(settings.petsc), str(script), *numbers, "-pc_type", kind]
+        words = ["petsc_multigrid.py", *numbers, "-pc_type", kind]
+        if kind == "geometric":
+            words = ["petsc_geometric.py", *numbers, "-pc_mg_levels", str(1 + round(math.log2(size / COARSEST)))]
+        command = [*shlex.split(settings.petsc), str(folder / words[0]), *words[1:]]
         done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
         if done.returncode:
             raise RuntimeError(f"{shlex.join(command)} failed: {done.stderr[-2000:]}")

@@ -25,10 +25,13 @@ from mpsolve.kernels.transfers.prolongation import ProlongationSpec, _mixed
 #: Slices of a ring: one is written, three are read.
 SLICES = 4
 #: Bytes of all rings together: they stay in the second-level cache.
-RING_BYTES = 1 << 19
+RING_BYTES = 1 << 20
 #: Rows of a tile of three axes, at least.
 ROWS = 4
-#: Columns before the first of a row that are computed along, so that rows start on lines in every type.
+#: Columns from which it pays to treat the ends of a row by themselves.
+LONG = 512
+#: Rows between start so many columns before the first one that is needed, on a line in every type, and have a multiple
+#: of so many columns: no cell is left over for loops that are not vectorised. What is computed along is not used.
 MARGIN = 16
 
 _INDEX = ("i", "j", "k")
@@ -97,14 +100,14 @@ def tile(ndim: int, steps: int, itemsize: int, columns: int) -> tuple[int, int]:
     """
     slices = RING_BYTES // (SLICES * steps * itemsize)
     if ndim == 2:
-        width = min((slices - 2 * MARGIN - steps) // LINE * LINE, columns)
+        width = min((slices - 3 * MARGIN - steps) // LINE * LINE, columns)
         return width, _pitch(width, steps)
     pitch = _pitch(columns, steps)
     return max(ROWS, slices // pitch - 2 * steps), pitch
 
 
 def _pitch(columns: int, steps: int) -> int:
-    return -(-(MARGIN + columns + steps + 1) // MARGIN) * MARGIN
+    return -(-(2 * MARGIN + columns + steps) // MARGIN) * MARGIN
 
 
 def _header(spec: StepsSpec) -> list[str]:
@@ -156,7 +159,7 @@ def _row_functions(spec: StepsSpec) -> list[str]:
             "    memory.wide_vectors()",
             *(f"    g{number} = (element(f{number}, (low,)),)" for number in spec.along),
             f"    low = min(max(start, (low + {MARGIN - 1}) // {MARGIN} * {MARGIN}), stop)",
-            "    high = max(min(high, stop), low)",
+            f"    high = max(min(high // {MARGIN} * {MARGIN}, stop), low)",
         ]
         for arrays, begin, end in ((names, "start", "low"), (unloaded, "low", "high"), (names, "high", "stop")):
             value = f"point((before, {', '.join(arrays)},), (constant, tau,), {index})"
@@ -234,8 +237,11 @@ def _tiles(spec: StepsSpec) -> list[str]:
             lines.append("                else:")
         if not flat:
             lines.append("                    for j in range(begin - reach, end + reach):")
-        first = f"{low} - {MARGIN}" if name == "row_between" else low
-        row = f"{inputs}, constant, tau, {low}, {outer}, {first}, {high} + reach, same_from, same_to"
+        first, stop = low, high
+        if name == "row_between":
+            first = f"{low} - {MARGIN}"
+            stop = f"{low} + ({high} - {low} + reach + {MARGIN - 1}) // {MARGIN} * {MARGIN}"
+        row = f"{inputs}, constant, tau, {low}, {outer}, {first}, {stop}, same_from, same_to"
         lines.append(f"{indent}{name}({target}, {row})")
     if spec.stream:
         row = "i * row_pitch" if flat else "(i * array_o0.shape[1] + j) * row_pitch"
@@ -323,7 +329,7 @@ class BoundSteps:
         self._parts = (point, target.ndim, target.format, formats, along, source is not None, carried)
         self._stream = stream
         vectors = [given for number, given in enumerate(inputs) if number in along and not isinstance(given, Field)]
-        self._same = _constant(vectors, target.origin[-1], target.shape[-1])
+        self._same = _constant(vectors, target.origin[-1], target.shape[-1]) if target.shape[-1] >= LONG else (0, 0)
         self._arrays = [target.storage, *([] if source is None else [source.storage])]
         self._arrays += [given.storage if isinstance(given, Field) else self._vector(given) for given in inputs]
         if correction is not None:
@@ -334,10 +340,10 @@ class BoundSteps:
                 self._arrays += [x + o for x, o in zip(ends, target.origin, strict=True)]
 
     def _vector(self, given: NDArray | None) -> NDArray:
-        """Return a copy that starts on a line."""
+        """Return a copy that starts on a line, and has room for what rows compute beyond their ends."""
         values = np.zeros(0) if given is None else given
-        copy = aligned_zeros(values.shape, np.dtype(self._scalar))
-        copy[...] = values
+        copy = aligned_zeros((len(values) + MARGIN,), np.dtype(self._scalar))
+        copy[: len(values)] = values
         return copy
 
     def calls(

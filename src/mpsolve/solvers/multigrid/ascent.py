@@ -11,8 +11,8 @@ from mpsolve.solvers.multigrid.smoothers import Pointwise
 from mpsolve.solvers.multigrid.smoothing import Smoothing
 from mpsolve.solvers.multigrid.transfers import Transfers, UniformTransfers
 
-#: Steps that share a pass, by the number of axes: planes are larger than rows, and tiles of fewer rows overlap more.
-DEEPEST = {2: 4, 3: 2}
+#: Steps that share a pass, at most: more need more rows in the second-level cache, and more ghosts.
+DEEPEST = 4
 
 
 class Ascent(ABC):
@@ -114,7 +114,7 @@ def depth(smoothing: Smoothing, coarse_itemsize: int) -> int:
         return 0
     if not stencil.space.backend.fuses_steps or smoothing.b.format.compute.itemsize != coarse_itemsize:
         return 0
-    steps = min(stencil.space.halo, DEEPEST[smoothing.b.ndim])
+    steps = min(stencil.space.halo, DEEPEST)
     for axis, (cells, wraps) in enumerate(zip(grid.global_shape, grid.periodic, strict=True)):
         thin = grid.smallest_shape[axis] < 2 * steps and (wraps or grid.ranks_per_axis[axis] > 1)
         # Ghosts of an odd ring have other parents than the cells that they stand for.

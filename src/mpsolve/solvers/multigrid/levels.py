@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 #: Ghost layers of every level, at least: the second child of the last cell may lie one cell beyond the block.
 HALO = 2
 #: As many as are of use: smoothing steps that share a pass need one each.
-GHOSTS = max(HALO, *DEEPEST.values())
+GHOSTS = max(HALO, DEEPEST)
 #: Grids of at most so many cells are solved directly.
 DIRECT_CELLS = 300
 #: Grids of at most so many cells are brought to one rank: their messages would cost more than their arithmetic.
