@@ -25,15 +25,15 @@ def assemble(ksp, _, matrix):
     wide = (size - 1) / (nodes - 1)
     rate, volume = ratio / wide**2, wide**axes
     lows, counts = grid.getCorners()
-    places = np.meshgrid(*(np.arange(low, low + count) for low, count in zip(lows, counts)), indexing="ij")
+    places = np.meshgrid(*(np.arange(low, low + count) for low, count in zip(lows, counts, strict=True)), indexing="ij")
     places = [place.ravel(order="F") for place in places]
     strides = nodes ** np.arange(axes)
-    rows = sum(place * stride for place, stride in zip(places, strides)).astype(np.int32)
+    rows = sum(place * stride for place, stride in zip(places, strides, strict=True)).astype(np.int32)
     held = np.any([(place == 0) | (place == nodes - 1) for place in places], axis=0)
     columns = [rows]
     # Rows of held nodes are as large as the others: smoothers go by the diagonal.
     values = [np.full(len(rows), (1 + 2 * axes * rate) * volume)]
-    for place, stride in zip(places, strides):
+    for place, stride in zip(places, strides, strict=True):
         for step in (-1, 1):
             free = ~held & (place + step > 0) & (place + step < nodes - 1)
             columns.append(np.where(free, rows + step * stride, -1))
