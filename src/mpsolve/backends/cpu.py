@@ -266,22 +266,22 @@ class _CompiledSteps(Launch):
 
 class _CompiledLines(Launch):
     def __init__(self, backend, output: Field, argument: Field, factors: tuple[Field, Field, Field]) -> None:
-        from mpsolve.kernels.tridiagonal import tridiagonal_kernel
+        from mpsolve.kernels.tridiagonal import compute_type, grouped, tridiagonal_kernel
 
         check_box((output, argument, *factors), None, None)
-        self.backend, self.kernel = backend, tridiagonal_kernel(output.format, argument.format, factors[0].format)
-        arrays = [field.storage.reshape(-1, field.storage.shape[-1]) for field in (output, argument, *factors)]
+        formats = (output.format, argument.format, factors[0].format)
+        self.backend, self.kernel, self.calls = backend, tridiagonal_kernel(*formats), []
+        fields = [field.storage.reshape(-1, field.storage.shape[-1]) for field in (output, argument)]
         *outer, columns = output.shape
         first = output.origin[-1]
-        self.calls = []
-        # The rows of one plane lie together; planes are apart by their ghost rows.
-        planes = (
-            [0] if len(outer) == 1 else [(plane + output.halo) * output.storage.shape[1] for plane in range(outer[0])]
-        )
-        for plane in planes:
+        for plane in range(outer[0]) if len(outer) > 1 else (None,):
+            # The rows of one plane lie together; planes are apart by their ghost rows.
+            before = 0 if plane is None else (plane + output.halo) * output.storage.shape[1]
             for (a, *_), (b, *_) in _slabs((0, 0), (outer[-1], columns), backend.threads):
-                rows = plane + output.halo
-                self.calls.append((*arrays, rows + a, rows + b, first, columns))
+                picked = (slice(a, b),) if plane is None else (plane, slice(a, b))
+                arrays = grouped(factors, picked, compute_type(*formats))
+                rows = before + output.halo
+                self.calls.append((*fields, *arrays, rows + a, rows + b, first, columns))
 
     def __call__(self, *scalars: float) -> NDArray[np.int64]:
         self.backend.run(self.kernel, self.calls)

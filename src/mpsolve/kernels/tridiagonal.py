@@ -1,71 +1,102 @@
-"""Tridiagonal solves along the rows of a field, eight rows abreast to hide the latency of the recurrence."""
+"""Tridiagonal solves along the rows of a field, a group of rows side by side."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 
-from mpsolve.formats.base import Format
-from mpsolve.kernels.compile import load_kernel
+import numpy as np
+from numpy.typing import NDArray
 
-#: Rows that advance together.
-ABREAST = 8
+from mpsolve.field import Field, aligned_zeros
+from mpsolve.formats.base import Format
+from mpsolve.kernels.abreast import ROWS
+from mpsolve.kernels.compile import load_kernel
 
 _SOURCE = '''from numba import njit, types
 import numpy as np
 from mpsolve.precision import get_format
-from mpsolve.kernels import codecs, memory
+from mpsolve.kernels import abreast, codecs, memory
 
-decode = codecs.decoder(({formats}))
+decode = codecs.decoder((get_format({argument!r}),))
 encode = codecs.encoder(get_format({output!r}))
+gather, scatter = abreast.gathering(get_format({argument!r})), abreast.scattering(get_format({output!r}))
 element, set_element = memory.element, memory.set_element
 
 @njit(types.void({types}, types.intp, types.intp, types.intp, types.intp), nogil=True, cache=True)
 def kernel(array_x, array_r, array_lower, array_inverse, array_border, lo, hi, first, count):
-    """Rows lo to hi of two-dimensional views; columns first to first + count."""
+    """Rows lo to hi of two-dimensional views; columns first to first + count; a row of the factors for each group."""
     memory.wide_vectors()
-    x, r, lower = memory.bare(array_x), memory.bare(array_r), memory.bare(array_lower)
-    inverse, border = memory.bare(array_inverse), memory.bare(array_border)
-    array_work = np.empty((count, {abreast}), np.{compute})
-    work = memory.bare(array_work)
-    for start in range(lo, hi, {abreast}):
-        rows = min({abreast}, hi - start)
-        for n in range(rows):
-            set_element(work, (0, n), types.{compute}(decode(element(r, (start + n, first)))))
-        for j in range(1, count):
+    x, r = memory.bare(array_x.reshape(array_x.size)), memory.bare(array_r.reshape(array_r.size))
+    pitch_x, pitch_r, size = array_x.shape[1], array_r.shape[1], count * {rows}
+    factors = memory.bare(array_lower.reshape(array_lower.size))
+    pivots = memory.bare(array_inverse.reshape(array_inverse.size))
+    corrections = memory.bare(array_border.reshape(array_border.size))
+    raw = np.zeros(size + 64, np.{compute})
+    work = memory.bare(raw[memory.misfit(raw):])
+    whole = count // {rows} * {rows}
+    for group in range(array_lower.shape[0]):
+        start, at = lo + group * {rows}, group * size
+        rows = min({rows}, hi - start)
+        from_r, from_x = start * pitch_r + first, start * pitch_x + first
+        for column in range(0, whole, {rows}):
+            gather(work, column, r, from_r + column, pitch_r, rows)
+        for column in range(whole, count):
             for n in range(rows):
-                l = decode(element(lower, (start + n, first + j)))
-                value = decode(element(r, (start + n, first + j)))
-                set_element(work, (j, n), types.{compute}(value - l * element(work, (j - 1, n))))
-        for n in range(rows):
-            d = decode(element(inverse, (start + n, first + count - 1)))
-            set_element(work, (count - 1, n), types.{compute}(element(work, (count - 1, n)) * d))
-        for k in range(1, count):
-            j = count - 1 - k
+                value = types.{compute}(decode(element(r, (from_r + n * pitch_r + column,))))
+                set_element(work, (column * {rows} + n,), value)
+        lower = memory.shifted(factors, at)
+        abreast.eliminate(work, lower, count)
+        abreast.substitute(work, lower, memory.shifted(pivots, at), count)
+        abreast.close_ring(work, lower, memory.shifted(corrections, at), count)
+        for column in range(0, whole, {rows}):
+            scatter(work, column, x, from_x + column, pitch_x, rows)
+        for column in range(whole, count):
             for n in range(rows):
-                d = decode(element(inverse, (start + n, first + j)))
-                l = decode(element(lower, (start + n, first + j + 1)))
-                value = element(work, (j, n)) * d - l * element(work, (j + 1, n))
-                set_element(work, (j, n), types.{compute}(value))
-        for n in range(rows):
-            wrap = decode(element(lower, (start + n, first)))
-            ends = element(work, (0, n)) + wrap * element(work, (count - 1, n))
-            for j in range(count):
-                value = element(work, (j, n)) - decode(element(border, (start + n, first + j))) * ends
-                set_element(x, (start + n, first + j), encode(types.{compute}(value)))
-    memory.keep(array_work)
+                value = element(work, (column * {rows} + n,))
+                set_element(x, (from_x + n * pitch_x + column,), encode(types.{compute}(value)))
+    memory.keep(raw)
 '''
 
 
 @cache
 def tridiagonal_kernel(output: Format, argument: Format, factors: Format) -> Callable:
     """Return the compiled solver of rows for an output, an argument and factors in these formats."""
-    formats = (output, argument, factors)
-    compute = "float64" if any(format.name == "fp64" for format in formats) else "float32"
-    arrays = [output, argument, factors, factors, factors]
+    compute = compute_type(output, argument, factors)
+    storage = [f"types.{format.storage.name}[:, ::1]" for format in (output, argument)]
     source = _SOURCE.format(
-        formats="".join(f"get_format({format.name!r}), " for format in formats),
         output=output.name,
-        types=", ".join(f"types.{format.storage.name}[:, ::1]" for format in arrays),
+        argument=argument.name,
+        types=", ".join([*storage, *[f"types.{compute}[:, ::1]"] * 3]),
         compute=compute,
-        abreast=ABREAST,
+        rows=ROWS,
     )
     return load_kernel(source)
+
+
+def compute_type(*formats: Format) -> str:
+    """Return the name of the type that a solve computes in."""
+    return "float64" if any(format.name == "fp64" for format in formats) else "float32"
+
+
+def grouped(factors: Sequence[Field], rows: tuple[slice | int, ...], compute: str) -> list[NDArray]:
+    """Return the factors by groups of rows: each of shape (groups, columns * `ROWS`), zero beyond.
+
+    Parameters
+    ----------
+    factors : sequence of Field
+        As in `Backend.bind_lines`.
+    rows : tuple of slice or int
+        Picks rows of the interior, as a two-dimensional array.
+    compute : str
+        Name of the type.
+    """
+    found = []
+    for factor in factors:
+        values = factor.format.decode(factor.interior[rows])
+        count, columns = values.shape
+        groups = -(-count // ROWS)
+        padded = np.zeros((groups * ROWS, columns), compute)
+        padded[:count] = values
+        target = aligned_zeros((groups, columns * ROWS), np.dtype(compute))
+        target[...] = padded.reshape(groups, ROWS, columns).transpose(0, 2, 1).reshape(groups, -1)
+        found.append(target)
+    return found
