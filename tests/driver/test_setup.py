@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from threadpoolctl import ThreadpoolController
 
 from mpsolve import config, lookup
 from mpsolve.driver import heat
@@ -82,3 +83,12 @@ def test_the_largest_stable_step_of_the_refusal_is_accepted(comm, stepper):
         prepare()
     number = float(re.search(r"largest stable one is ([^,]+), a time step of", str(refused.value))[1])
     prepare(f"time.diffusion_number={number}")
+
+
+def test_libraries_have_no_more_threads_than_the_rank(alone):
+    blas = ThreadpoolController().select(user_api="blas")
+    with blas.limit(limits=2):
+        choose_backend(alone, "reference", 1, ())
+        assert blas.info() and all(found["num_threads"] == 1 for found in blas.info())
+        choose_backend(alone, "reference", 2, ())
+        assert all(found["num_threads"] == 1 for found in blas.info())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from mpsolve import lookup
@@ -43,8 +44,24 @@ def choose_backend(comm: Intracomm, name: str, threads: int, preference: Sequenc
         backend, problem = _tried(candidate, threads)
         problems = [found for found in comm.allgather(problem) if found]
         if backend is not None and not problems:
+            limit_libraries(threads)
             return backend
     raise BackendUnavailable(problems[0])
+
+
+def limit_libraries(threads: int) -> None:
+    """Let the BLAS that NumPy calls have no more threads than the rank has (local).
+
+    By itself it takes all cores on each rank, and its threads keep them busy while they wait. Without the extra ``cpu``
+    it is left as it is.
+    """
+    if find_spec("threadpoolctl") is None:
+        return
+    from threadpoolctl import ThreadpoolController
+
+    for library in ThreadpoolController().select(user_api="blas").lib_controllers:
+        if library.num_threads > threads:
+            library.set_num_threads(threads)
 
 
 def _tried(name: str, threads: int) -> tuple[Backend | None, str]:
