@@ -108,7 +108,9 @@ def ours(settings, size: int, axes: int) -> list[dict]:
     path = os.pathsep.join([str(Path(__file__).resolve().parent), *filter(None, sys.path)])
     numbers = [str(size), str(axes), str(settings.rounds)]
     command = [str(program), "-n", str(settings.threads), sys.executable, __file__, *numbers]
-    result = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
+    result = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}, capture_output=True, text=True
+    )
     if result.returncode:
         raise RuntimeError(f"{shlex.join(command)} failed: {result.stderr[-2000:]}")
     return json.loads(result.stdout.splitlines()[-1])
