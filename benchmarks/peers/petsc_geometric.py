@@ -4,12 +4,11 @@
 of two and 1. The operator is assembled on each grid anew; smoothers and transfers are PETSc's own.
 """
 
-import json
 import sys
-import time
 
 import numpy as np
 import petsc4py
+from petsc_timing import report
 
 petsc4py.init(sys.argv[5:])
 from petsc4py import PETSc  # noqa: E402
@@ -56,18 +55,4 @@ solver.setTolerances(rtol=1e-10)
 solver.setFromOptions()
 solver.setUp()
 b = solver.getDM().createGlobalVec()
-b.setRandom()
-x = b.duplicate()
-solver.solve(b, x)
-seconds = []
-for _ in range(rounds):
-    x.set(0)
-    PETSc.COMM_WORLD.barrier()
-    start = time.perf_counter()
-    solver.solve(b, x)
-    PETSc.COMM_WORLD.barrier()
-    seconds.append(time.perf_counter() - start)
-if PETSc.COMM_WORLD.rank == 0:
-    if solver.getConvergedReason() <= 0:
-        sys.exit(f"PETSc did not converge: {solver.getConvergedReason()}")
-    print(json.dumps({"seconds": seconds, "iterations": solver.getIterationNumber()}))
+report(solver, b.duplicate(), b, rounds)

@@ -4,12 +4,11 @@
 each solve and the iterations. RATIO is ``dt k / h^2``.
 """
 
-import json
 import sys
-import time
 
 import numpy as np
 import petsc4py
+from petsc_timing import report
 
 petsc4py.init(sys.argv[5:])
 from petsc4py import PETSc  # noqa: E402
@@ -39,16 +38,4 @@ solver.setType("cg")
 solver.setTolerances(rtol=1e-10)
 solver.setFromOptions()
 solver.setUp()
-x, b = matrix.createVecs()
-b.setRandom()
-solver.solve(b, x)
-seconds = []
-for _ in range(rounds):
-    x.set(0)
-    PETSc.COMM_WORLD.barrier()
-    start = time.perf_counter()
-    solver.solve(b, x)
-    PETSc.COMM_WORLD.barrier()
-    seconds.append(time.perf_counter() - start)
-if PETSc.COMM_WORLD.rank == 0:
-    print(json.dumps({"seconds": seconds, "iterations": solver.getIterationNumber()}))
+report(solver, *matrix.createVecs(), rounds)
