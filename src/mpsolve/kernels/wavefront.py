@@ -20,7 +20,7 @@ from mpsolve.field import Field, aligned_zeros
 from mpsolve.formats.base import Format
 from mpsolve.kernels.source import INLINED, LINE, VECTOR, _array_type, point_source
 from mpsolve.kernels.transfers.layout import Correction
-from mpsolve.kernels.transfers.prolongation import ProlongationSpec, _mixed
+from mpsolve.kernels.transfers.prolongation import ProlongationSpec, blended, parents
 
 #: Slices of a ring: one is written, three are read.
 SLICES = 4
@@ -260,17 +260,11 @@ def _first(spec: StepsSpec) -> list[str]:
     low, high = (f"begin - {MARGIN}", "end + reach") if flat else (f"lo2 - {MARGIN}", "hi2 + reach")
     value = f"load(u0, {index})" if spec.guess else ""
     if spec.correction:
-        halved, axis = spec.correction.halved, spec.ndim - 1
-        for number, name in enumerate(_INDEX[:axis]):
-            if halved[number]:
-                lines.append(f"{indent}p{number} = ({name} - at{number}) >> 1")
-                lines.append(f"{indent}b{number} = p{number} + 2 * (({name} - at{number}) & 1) - 1")
-                lines.append(f"{indent}v{number} = w{number}[{name}]")
-            else:
-                lines.append(f"{indent}p{number} = {name} - at{number}")
-        odd = f" - (({low} - at{axis}) & 1)" if halved[axis] else ""
-        lines.append(f"{indent}first, stop = {low}{odd}, {high}")
-        lines += [indent + line for line in _mixed(spec.correction)]
+        axis = spec.ndim - 1
+        odd = f" - (({low} - at{axis}) & 1)" if spec.correction.halved[axis] else ""
+        found = [line for outer in range(axis) for line in parents(spec.correction, outer)]
+        found += [f"first, stop = {low}{odd}, {high}", *blended(spec.correction)]
+        lines += [indent + line for line in found]
         spread = f"element(spread, ({last} - first,))"
         value = f"{value} + {spread}" if value else spread
     lines.append(f"{indent}for {last} in range({low}, {high}):")

@@ -120,19 +120,21 @@ def prolongation_source(spec: ProlongationSpec) -> str:
         lines.append(f"    {name} = memory.bare(raw_{name})")
     indent = "    "
     for axis in range(ndim - 1):
-        here = _FINE[axis]
-        lines.append(f"{indent}for {here} in range(lo{axis}, hi{axis}):")
+        lines.append(f"{indent}for {_FINE[axis]} in range(lo{axis}, hi{axis}):")
         indent += "    "
-        if spec.halved[axis]:
-            lines.append(f"{indent}p{axis} = ({here} - at{axis}) >> 1")
-            lines.append(f"{indent}b{axis} = p{axis} + 2 * (({here} - at{axis}) & 1) - 1")
-            if spec.rows_first:
-                lines.append(f"{indent}v{axis} = w{axis}[{here}]")
-        else:
-            lines.append(f"{indent}p{axis} = {here} - at{axis}")
+        lines += [indent + line for line in parents(spec, axis)]
     lines += _row(spec, indent)
     lines += [f"    memory.keep(raw_{name})" for name in spec.buffers]
     return "\n".join(lines) + "\n"
+
+
+def parents(spec: ProlongationSpec, axis: int) -> list[str]:
+    """Name the coarse index of the parent of a fine cell along an outer axis, the one beside it, and its weight."""
+    here = _FINE[axis]
+    if not spec.halved[axis]:
+        return [f"p{axis} = {here} - at{axis}"]
+    lines = [f"p{axis} = ({here} - at{axis}) >> 1", f"b{axis} = p{axis} + 2 * (({here} - at{axis}) & 1) - 1"]
+    return [*lines, f"v{axis} = w{axis}[{here}]"] if spec.rows_first else lines
 
 
 def _row(spec: ProlongationSpec, indent: str) -> list[str]:
@@ -142,7 +144,7 @@ def _row(spec: ProlongationSpec, indent: str) -> list[str]:
     start = f"lo{last} - ((lo{last} - at{last}) & 1)" if spec.halved[last] else f"lo{last}"
     lines = [f"{indent}for first in range({start}, hi{last}, {CHUNK}):"]
     lines.append(f"{inner}stop = min(first + {CHUNK}, hi{last})")
-    spread = _mixed(spec) if spec.rows_first else [line for corner in spec.corners for line in _spread(spec, corner)]
+    spread = blended(spec) if spec.rows_first else [line for corner in spec.corners for line in _spread(spec, corner)]
     lines += [inner + line for line in spread]
     lines.append(f"{inner}for column in range(max(lo{last} - first, 0), stop - first):")
     lines += [] if spec.rows_first else [f"{inner}    {line}" for line in _corner_sum(spec)]
@@ -152,7 +154,7 @@ def _row(spec: ProlongationSpec, indent: str) -> list[str]:
     return lines
 
 
-def _mixed(spec: ProlongationSpec) -> list[str]:
+def blended(spec: ProlongationSpec) -> list[str]:
     """Blend coarse rows along the outer axes into one, and interpolate it at the fine columns of a buffer."""
     last = len(spec.halved) - 1
     place = f"base - 1 + {_COARSE}" if spec.halved[last] else f"first + {_COARSE} - at{last}"
